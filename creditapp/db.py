@@ -1,0 +1,255 @@
+"""The database: `db`, `Base`, `transact()` and how the two engines lock. The only place that commits."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
+
+from flask import current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from creditapp.errors import BusyError, CommitUnknownError
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy import Connection, Engine
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRIES_MAX = 8
+SECONDS_MAX = 25.0
+"""No further try starts after this: the web server would have given up."""
+SQLITE_BUSY_MS = 15_000
+RETRYABLE_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+POSTGRES_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
+)
+
+
+class Base(DeclarativeBase):
+    """What every model is; constraints get the same names on both engines."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+_inside: ContextVar[bool] = ContextVar("inside_a_transaction", default=False)
+
+
+def init_database(app: Flask) -> None:
+    """Bind `db` to the application and teach its engine to lock."""
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _teach_sqlite(db.engine)
+
+
+def transact(service: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run `service(session, …)` in a transaction of its own, commit, and return what it returned.
+
+    The service gets a session that holds nothing: a row the page has already loaded cannot be mistaken for the row in
+    the database. It may be run several times (serialization failure, deadlock, lock time-out, lost connection), so it
+    sends nothing and renders nothing. A refusal it raises rolls everything back.
+
+    Raises:
+        BusyError: no try got through in time.
+        CommitUnknownError: the connection broke during COMMIT and the work carries no `key` to find out by.
+        RuntimeError: called inside another transaction, or the page has changes that would be lost.
+    """
+    return _transact(None, service, *args, **kwargs)
+
+
+def transact_at(
+    moment: datetime, service: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
+    """Do as `transact` does, with `moment` for the time of day (demo data, the tick, tests)."""
+    return _transact(moment, service, *args, **kwargs)
+
+
+def now(session: Session) -> datetime:
+    """Return the moment at which this transaction takes place, in UTC."""
+    return cast("datetime", session.info["now"])
+
+
+def ledger_key(session: Session) -> bytes:
+    """Return the key of the hash chain; it lies outside the database."""
+    return cast("bytes", session.info["ledger_key"])
+
+
+def _transact(moment: datetime | None, service: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401  (passed through)
+    if _inside.get():
+        raise RuntimeError("transact() must be the outermost transaction.")
+    _end_the_pages_read()
+    give_up_at = time.monotonic() + SECONDS_MAX
+    for attempt in range(TRIES_MAX):
+        try:
+            return _try(moment, service, *args, **kwargs)
+        except Exception as error:
+            if not _worth_another_try(error):
+                raise
+            if attempt == TRIES_MAX - 1 or time.monotonic() > give_up_at:
+                raise BusyError from error
+            pause_s = random.uniform(0, min(1.0, 0.01 * 2**attempt))  # noqa: S311  (jitter, not a secret)
+            threading.Event().wait(pause_s)
+    raise BusyError
+
+
+def _try(moment: datetime | None, service: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401  (passed through)
+    engine = db.engine
+    token = _inside.set(True)
+    committing = False
+    try:
+        with _writers_turn(engine), engine.connect() as plain:
+            connection = plain.execution_options(sqlite_begin="IMMEDIATE")
+            try:
+                with connection.begin() as transaction:
+                    session = Session(bind=connection, autoflush=False, expire_on_commit=False)
+                    session.info["now"] = moment or datetime.now(UTC)
+                    session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
+                    result = service(session, *args, **kwargs)
+                    session.flush()
+                    committing = True
+                    transaction.commit()
+                    return result
+            except Exception as error:
+                if _is_lost(connection, error):
+                    connection.invalidate()
+                    if committing and "key" not in kwargs:
+                        raise CommitUnknownError from error
+                raise
+    finally:
+        _inside.reset(token)
+
+
+def _end_the_pages_read() -> None:
+    if not db.session.registry.has():
+        return
+    page = db.session()
+    if page.new or page.dirty or page.deleted:
+        raise RuntimeError("The page has changes outside transact(); they would be lost.")
+    page.rollback()
+
+
+def _worth_another_try(error: Exception) -> bool:
+    if isinstance(error, CommitUnknownError | BusyError):
+        return False
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.OperationalError):
+        return "locked" in str(cause) or "busy" in str(cause)
+    state = getattr(cause, "sqlstate", None)
+    if state in RETRYABLE_STATES or (isinstance(state, str) and state.startswith("08")):
+        return True
+    return _broke_the_connection(error)
+
+
+def _broke_the_connection(error: BaseException) -> bool:
+    if isinstance(error, DBAPIError):
+        return bool(error.connection_invalidated)
+    return type(error).__module__.startswith("psycopg") and type(error).__name__ == "OperationalError"
+
+
+def _is_lost(connection: Connection, error: Exception) -> bool:
+    if connection.invalidated or connection.closed:
+        return False
+    driver = connection.connection.driver_connection
+    return bool(getattr(driver, "closed", False)) or (
+        _broke_the_connection(error) and connection.dialect.name != "sqlite"
+    )
+
+
+class _Queue:
+    """A lock that serves in the order of arrival: SQLite's own lock lets some writers starve."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    @contextmanager
+    def turn(self, seconds_max: float) -> Iterator[None]:
+        """Wait for this caller's turn; raise `BusyError` when it does not come in time."""
+        ticket = threading.Event()
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                ticket.set()
+            else:
+                self._waiting.append(ticket)
+        if not ticket.wait(seconds_max) and not self._leave(ticket):
+            raise BusyError
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._waiting:
+                    self._waiting.popleft().set()
+                else:
+                    self._taken = False
+
+    def _leave(self, ticket: threading.Event) -> bool:
+        """Give the place up; return True if the turn came in the very last moment."""
+        with self._guard:
+            if ticket.is_set():
+                return True
+            self._waiting.remove(ticket)
+            return False
+
+
+_queues: WeakKeyDictionary[Engine, _Queue] = WeakKeyDictionary()
+_queues_guard = threading.Lock()
+
+
+@contextmanager
+def _writers_turn(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with _queues_guard:
+        queue = _queues.setdefault(engine, _Queue())
+    with queue.turn(SECONDS_MAX):
+        yield
+
+
+def _teach_sqlite(engine: Engine) -> None:
+    """Let each transaction begin as it says itself, and make the file safe under many writers."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(driver: Any, _record: object) -> None:  # noqa: ANN401  (sqlite3's connection)
+        driver.isolation_level = None
+        cursor = driver.cursor()
+        for pragma in (
+            f"busy_timeout={SQLITE_BUSY_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",
+            "cache_size=-65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")

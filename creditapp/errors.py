@@ -1,0 +1,295 @@
+"""What the business refuses: each error carries its facts and makes its own sentence, safe to show.
+
+Facts about money are integers in minor units; whoever shows the sentence hands in how the currency is written.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+Money = Callable[[int], str]
+
+
+class DomainError(ABC, Exception):
+    """A rule of the business says no. Nothing was written."""
+
+    @abstractmethod
+    def sentence(self, money: Money) -> str:
+        """Return what is so and what to do about it, in plain words; `money` writes minor units as text."""
+
+    def __str__(self) -> str:
+        return self.sentence(lambda minor: f"{minor} minor units")
+
+
+class BusyError(DomainError):
+    """The database had no room for this transaction in time."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "The system is busy. Nothing was saved; try again in a moment."
+
+
+class CommitUnknownError(DomainError):
+    """The connection broke while committing: it may be in. Look before trying again."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "The connection broke while saving. Look whether it was saved before you try again."
+
+
+class CustomerNotFoundError(DomainError):
+    """No customer has this id."""
+
+    def __init__(self, customer_id: int) -> None:
+        self.customer_id = customer_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"There is no user #{self.customer_id}."
+
+
+class CustomerClosedError(DomainError):
+    """The customer takes no more entries."""
+
+    def __init__(self, customer_id: int) -> None:
+        self.customer_id = customer_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"User #{self.customer_id} is closed and takes no more entries."
+
+
+class InsufficientCreditError(DomainError):
+    """A debit is larger than the credit it may draw on."""
+
+    def __init__(self, *, available_minor: int, balance_minor: int, debit_minor: int) -> None:
+        self.available_minor = available_minor
+        self.balance_minor = balance_minor
+        self.debit_minor = debit_minor
+
+    def sentence(self, money: Money) -> str:
+        available, debit = money(self.available_minor), money(self.debit_minor)
+        if self.balance_minor == 0:
+            return f"The balance is {money(0)}: there is nothing to remove."
+        if self.available_minor == self.balance_minor:
+            return f"The balance is {available}: at most that can be removed, not {debit}."
+        return (
+            f"The balance is {money(self.balance_minor)}, but only {available} of it is usable (the rest has expired): "
+            f"at most that can be removed, not {debit}."
+        )
+
+
+class BalanceLimitError(DomainError):
+    """An entry would take a balance above the largest one."""
+
+    def __init__(self, *, limit_minor: int, balance_minor: int) -> None:
+        self.limit_minor = limit_minor
+        self.balance_minor = balance_minor
+
+    def sentence(self, money: Money) -> str:
+        room = money(self.limit_minor - self.balance_minor)
+        return f"A balance can be at most {money(self.limit_minor)}: add at most {room}."
+
+
+class AmountRangeError(DomainError):
+    """An amount is zero, or larger than one entry may be."""
+
+    def __init__(self, *, amount_minor: int, limit_minor: int) -> None:
+        self.amount_minor = amount_minor
+        self.limit_minor = limit_minor
+
+    def sentence(self, money: Money) -> str:
+        if self.amount_minor == 0:
+            return "Enter an amount other than zero."
+        return f"One entry can be at most {money(self.limit_minor)}."
+
+
+class BalanceUnchangedError(DomainError):
+    """The balance is already what it was to be set to."""
+
+    def __init__(self, *, balance_minor: int) -> None:
+        self.balance_minor = balance_minor
+
+    def sentence(self, money: Money) -> str:
+        return f"The balance is already {money(self.balance_minor)}: there is nothing to correct."
+
+
+class BalanceMovedError(DomainError):
+    """The balance is not the one the page showed when the form was opened."""
+
+    def __init__(self, *, seen_minor: int, balance_minor: int) -> None:
+        self.seen_minor = seen_minor
+        self.balance_minor = balance_minor
+
+    def sentence(self, money: Money) -> str:
+        return (
+            f"The balance was {money(self.seen_minor)} when this form was opened and is {money(self.balance_minor)} now. "
+            "Nothing was saved; check the amount and send it again."
+        )
+
+
+class AuthorityLimitError(DomainError):
+    """The amount is above what this role may post alone."""
+
+    def __init__(self, *, limit_minor: int, amount_minor: int, role: str) -> None:
+        self.limit_minor = limit_minor
+        self.amount_minor = amount_minor
+        self.role = role
+
+    def sentence(self, money: Money) -> str:
+        verb = "add" if self.amount_minor > 0 else "remove"
+        return f"Your limit is {money(self.limit_minor)} per entry: {self.role}s may not {verb} more than that at once."
+
+
+class StaffDisabledError(DomainError):
+    """The staff member who asks has been disabled meanwhile."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "Your account has been disabled."
+
+
+class ReasonError(DomainError):
+    """The reason does not fit: unknown, switched off, or meant for the other direction."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return self.problem
+
+
+class NoteRequiredError(DomainError):
+    """The reason asks for a note, always or above an amount."""
+
+    def __init__(self, *, reason: str, above_minor: int | None) -> None:
+        self.reason = reason
+        self.above_minor = above_minor
+
+    def sentence(self, money: Money) -> str:
+        if self.above_minor is None:
+            return f"Write a note: “{self.reason}” asks for one."
+        return f"Write a note: “{self.reason}” asks for one above {money(self.above_minor)}."
+
+
+class DuplicateAdjustmentError(DomainError):
+    """The same customer got the same amount, or something for the same ticket, a short while ago."""
+
+    def __init__(self, *, reference: str, amount_minor: int, by: str, days: int, same_ticket: bool) -> None:
+        self.reference = reference
+        self.amount_minor = amount_minor
+        self.by = by
+        self.days = days
+        self.same_ticket = same_ticket
+
+    def sentence(self, money: Money) -> str:
+        what = "for the same ticket" if self.same_ticket else "of the same amount"
+        return (
+            f"This looks like a repeat: {self.reference} {what} ({money(self.amount_minor)}, by {self.by}) "
+            f"was posted in the last {self.days} days."
+        )
+
+
+class KeyReusedError(DomainError):
+    """The form's key has been used for other content."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return (
+            f"This form was already sent once with other content ({self.reference}). "
+            "Nothing was saved now; open the form anew to post another entry."
+        )
+
+
+class EntryNotFoundError(DomainError):
+    """The customer has no such entry."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"There is no entry {self.reference}."
+
+
+class NotReversibleError(DomainError):
+    """Entries of this kind are undone elsewhere, or are reversals themselves."""
+
+    def __init__(self, *, reference: str, problem: str) -> None:
+        self.reference = reference
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"{self.reference} cannot be reversed: {self.problem}"
+
+
+class ReversalExceedsError(DomainError):
+    """More would be reversed than the entry still has."""
+
+    def __init__(self, *, reference: str, left_minor: int, unused_minor: int | None) -> None:
+        self.reference = reference
+        self.left_minor = left_minor
+        self.unused_minor = unused_minor
+
+    def sentence(self, money: Money) -> str:
+        if self.left_minor == 0:
+            return f"{self.reference} has been reversed in full already."
+        if self.unused_minor is not None and self.unused_minor < self.left_minor:
+            if self.unused_minor == 0:
+                return f"All of {self.reference} has been used: there is nothing left to take back."
+            return f"Only {money(self.unused_minor)} of {self.reference} is unused: at most that can be taken back."
+        return f"At most {money(self.left_minor)} of {self.reference} can still be reversed."
+
+
+class EntryUsedError(DomainError):
+    """A deletion was asked for an entry that has been used, in part or whole."""
+
+    def __init__(self, *, reference: str, unused_minor: int) -> None:
+        self.reference = reference
+        self.unused_minor = unused_minor
+
+    def sentence(self, money: Money) -> str:
+        if self.unused_minor == 0:
+            return f"{self.reference} has been used up and cannot be deleted."
+        return f"{self.reference} has been used in part and cannot be deleted. Void the unused {money(self.unused_minor)} instead."
+
+
+class NotYoursError(DomainError):
+    """This role may undo only its own entries of the same day."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"You may reverse only what you posted yourself today; {self.reference} is not. Ask a manager."
+
+
+class StaleFormError(DomainError):
+    """Somebody else saved the same record after the form was opened."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return (
+            f"Somebody else changed {self.what} after you opened this form. Nothing was saved. "
+            "What you typed is below; compare it with what is saved now and send it again."
+        )
+
+
+class SettingLockedError(DomainError):
+    """Currency and time zone are fixed once there are entries."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"The {self.label} is fixed: there are credit entries already."
+
+
+class TakenError(DomainError):
+    """A value that must be unique is somebody else's."""
+
+    def __init__(self, label: str, value: str) -> None:
+        self.label = label
+        self.value = value
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"The {self.label} “{self.value}” is taken."

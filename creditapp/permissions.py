@@ -1,0 +1,102 @@
+"""Who may: permissions, roles as data, and the declaration every view carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import abort, current_app, request
+from flask_login import current_user
+
+from creditapp.models import Role
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(StrEnum):
+    """One thing a person may do, as `resource:action`."""
+
+    CUSTOMER_READ = "customer:read"
+    CUSTOMER_WRITE = "customer:write"
+    CUSTOMER_IMPORT = "customer:import"
+    CUSTOMER_EXPORT = "customer:export"
+    CREDIT_READ = "credit:read"
+    CREDIT_ADJUST = "credit:adjust"
+    CREDIT_SET_BALANCE = "credit:set_balance"
+    CREDIT_REVERSE = "credit:reverse"
+    CREDIT_EXPORT = "credit:export"
+    """Export many customers' entries at once."""
+    HISTORY_EXPORT = "history:export"
+    """Export one customer's entries."""
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
+
+
+_READS = {Permission.CUSTOMER_READ, Permission.CREDIT_READ, Permission.HISTORY_EXPORT}
+_AGENT = _READS | {Permission.CUSTOMER_WRITE, Permission.CREDIT_ADJUST, Permission.CREDIT_REVERSE}
+_MANAGER = _AGENT | {Permission.CREDIT_SET_BALANCE, Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT}
+
+ROLES: dict[Role, frozenset[Permission]] = {
+    Role.AGENT: frozenset(_AGENT),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.ADMIN: frozenset(Permission),
+    Role.AUDITOR: frozenset(
+        _READS | {Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT, Permission.SETTINGS_READ}
+    ),
+}
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Declare which permission the view asks for."""
+
+    def declare(view: View) -> View:
+        view.__permission__ = permission  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def public(view: View) -> View:
+    """Declare that the view is open to everybody."""
+    view.__permission__ = None  # type: ignore[attr-defined]
+    return view
+
+
+def signed_in(view: View) -> View:
+    """Declare that the view is open to whoever has signed in."""
+    view.__permission__ = True  # type: ignore[attr-defined]
+    return view
+
+
+def can(permission: Permission | str) -> bool:
+    """Return whether the person who asks may do this."""
+    if not current_user.is_authenticated:
+        return False
+    return Permission(permission) in ROLES[Role(current_user.role)]
+
+
+def init_permissions(app: Flask) -> None:
+    """Refuse to start with an undeclared view, and check each request against its view's declaration."""
+    undeclared = sorted(
+        name for name, view in app.view_functions.items() if name != "static" and not hasattr(view, "__permission__")
+    )
+    if undeclared:
+        raise RuntimeError(f"Views without @requires, @signed_in or @public: {', '.join(undeclared)}")
+    app.before_request(_check)
+
+
+def _check() -> Any:  # noqa: ANN401  (None, or the log-in manager's answer)
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    declared = getattr(current_app.view_functions[request.endpoint], "__permission__", None)
+    if declared is None:
+        return None
+    if not current_user.is_authenticated:
+        return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    if declared is not True and not can(declared):
+        abort(403)
+    return None

@@ -1,0 +1,1 @@
+"""What every blueprint shares: forms, fields, pages, charts, files to download."""

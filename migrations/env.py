@@ -1,0 +1,51 @@
+"""How Alembic runs the migrations: on the application's own engine, one transaction for each revision."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+from flask import current_app
+
+target = current_app.extensions["migrate"].db
+
+
+def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:  # noqa: FBT001
+    """Leave the job queue's tables and the search index's own tables alone."""
+    if kind == "index":
+        return name is None or not name.endswith("_search_key")
+    return not (kind == "table" and name is not None and name.startswith(("huey", "customer_search", "note_search")))
+
+
+def _type_differs(
+    _context: object, _inspected: object, _declared: object, _type: Any, _other: Any  # noqa: ANN401
+) -> Literal[False] | None:
+    return None
+
+
+def run() -> None:
+    """Upgrade or downgrade, with SQLite's foreign keys off while tables are rebuilt and checked afterwards."""
+    with target.engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        context.configure(
+            connection=connection.execution_options(sqlite_begin="IMMEDIATE"),
+            target_metadata=target.metadata,
+            render_as_batch=sqlite,
+            compare_type=_type_differs,
+            include_object=_is_ours,
+            transaction_per_migration=True,
+            partitions=current_app.config.get("PARTITIONS", 0),
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        if sqlite:
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+            connection.rollback()
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+            if broken:
+                raise RuntimeError(f"Foreign keys are broken: {broken[:5]}")
+
+
+run()

@@ -1,0 +1,166 @@
+// Every page works without this file. It adds speed: shortcuts, copy buttons, a live preview of a balance.
+// Pages ask for what they want with data attributes; no page carries a script of its own.
+
+const root = document.documentElement;
+
+function announce(text) {
+  document.getElementById("live").textContent = text;
+}
+
+/* ---- theme: the button goes against the system, and back to it */
+
+function toggleTheme() {
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const next = (root.dataset.theme ?? system) === "dark" ? "light" : "dark";
+  if (next === system) {
+    delete root.dataset.theme;
+    localStorage.removeItem("theme");
+  } else {
+    root.dataset.theme = next;
+    localStorage.setItem("theme", next);
+  }
+  announce(`${next === "dark" ? "Dark" : "Light"} theme`);
+}
+
+/* ---- copy and fill buttons */
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce(`${text} copied`);
+  } catch {
+    announce(`Could not copy. The text is ${text}`);
+  }
+}
+
+// <button type="button" data-fill="65.62">: puts the value in the form's amount, or in the box data-fill-for names.
+function fill(button) {
+  const box = button.dataset.fillFor
+    ? document.getElementById(button.dataset.fillFor)
+    : button.form?.elements.namedItem("amount");
+  if (!box) return;
+  box.value = button.dataset.fill;
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  box.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy], [data-fill], [data-theme-toggle], [data-print]");
+  if (!button) return;
+  if ("copy" in button.dataset) copy(button.dataset.copy);
+  if ("fill" in button.dataset) fill(button);
+  if ("themeToggle" in button.dataset) toggleTheme();
+  if ("print" in button.dataset) window.print();
+});
+
+/* ---- keys: / and Ctrl-K go to the search box */
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, select, textarea, [contenteditable]");
+  const slash = event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+  const k = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+  const box = document.getElementById("find");
+  if (!box || !(slash || k)) return;
+  event.preventDefault();
+  box.focus();
+  box.select();
+});
+
+/* ---- sidebar: a popover on a phone must not stay open when the window grows */
+
+const side = document.getElementById("side");
+matchMedia("(width >= 62rem)").addEventListener("change", (wide) => {
+  if (wide.matches && side?.matches(":popover-open")) side.hidePopover();
+});
+
+/* ---- a form is sent once; its key makes a second send harmless, this makes it rare */
+
+const BUSY_MS = 15_000;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.ariaBusy === "true") {
+    event.preventDefault();
+    return;
+  }
+  form.ariaBusy = "true";
+  setTimeout(() => form.removeAttribute("aria-busy"), BUSY_MS);
+});
+
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+});
+
+/* ---- money, in whole minor units: no floats */
+
+const MINUS = "\u2212";
+
+// "+1250.5" with exponent 2 is 125050n; null when the server would refuse it. `sign` is what an unsigned amount gets.
+function parseMinor(text, exponent, sign) {
+  const amount = /^([+-]?)(\d{1,12})(?:\.(\d+))?$/.exec(text.trim().replace(MINUS, "-"));
+  if (!amount) return null;
+  const [, written, whole, decimals = ""] = amount;
+  if (decimals.length > exponent) return null;
+  const minor = BigInt(whole + decimals.padEnd(exponent, "0"));
+  return (written || sign) === "-" ? -minor : minor;
+}
+
+function formatMinor(minor, exponent, symbol) {
+  const digits = (minor < 0n ? -minor : minor).toString().padStart(exponent + 1, "0");
+  const cut = digits.length - exponent;
+  const whole = digits.slice(0, cut).replace(/\B(?=(\d{3})+$)/g, ",");
+  return (minor < 0n ? MINUS : "") + symbol + whole + (exponent ? `.${digits.slice(cut)}` : "");
+}
+
+/* ---- <form data-preview data-balance-minor data-exponent data-symbol>: what the balance will be */
+
+function preview(form) {
+  const { balanceMinor, exponent = "2", symbol = "" } = form.dataset;
+  const box = form.querySelector("[data-amount]") ?? form.elements.namedItem("amount");
+  const out = form.querySelector("[data-after]");
+  if (!box || !out) return;
+
+  const direction = form.elements.namedItem("direction")?.value;
+  const change = parseMinor(box.value, Number(exponent), direction === "remove" ? "-" : "+");
+  const after = change === null ? null : BigInt(balanceMinor) + change;
+  const below = after !== null && after < 0n;
+  out.textContent = after === null ? "—" : formatMinor(after, Number(exponent), symbol) + (below ? ", below zero" : "");
+  out.classList.toggle("below", below);
+}
+
+for (const form of document.querySelectorAll("form[data-preview]")) {
+  form.addEventListener("input", () => preview(form));
+  form.addEventListener("reset", () => setTimeout(() => preview(form)));
+  preview(form);
+}
+
+/* ---- <select data-note-for="note"> with <option data-note="required|optional">: is a note needed? */
+
+function noteNeeded(select) {
+  const note = document.getElementById(select.dataset.noteFor);
+  const label = document.querySelector(`label[for="${CSS.escape(select.dataset.noteFor)}"] .optional`);
+  const needed = select.selectedOptions[0]?.dataset.note === "required";
+  if (note) note.required = needed;
+  if (label) label.hidden = needed;
+}
+
+for (const select of document.querySelectorAll("select[data-note-for]")) {
+  select.addEventListener("change", () => noteNeeded(select));
+  select.form?.addEventListener("reset", () => setTimeout(() => noteNeeded(select)));
+  noteNeeded(select);
+}
+
+/* ---- <input type="checkbox" data-pick-all="picked">: ticks every box of that name in its form */
+
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset?.pickAll;
+  if (!name) return;
+  for (const box of event.target.form?.querySelectorAll(`input[type="checkbox"][name="${CSS.escape(name)}"]`) ?? []) {
+    box.checked = event.target.checked;
+  }
+});
+
+/* ---- after a refused form, reading starts at what went wrong */
+
+document.querySelector(".summary")?.focus();
