@@ -1,9 +1,9 @@
 """Figures for server-side SVG: data in, geometry out.
 
-Values are whole numbers (minor units for money), zero or more; a negative one is drawn as zero and written as it is.
-Nothing here knows what a value means: the caller brings `write`, which says a value in full (`$2,148.75`), and `axis`,
-which says it short (`$2.5k`). Horizontal geometry is in percent of the plot's width, vertical in pixels from its top, so
-that a figure fits any card without a script. `templates/components/chart.html` draws what is made here.
+Values are whole numbers (minor units for money), zero or more; a negative one is drawn as zero. Nothing here
+knows what a value means: the caller brings `write`, which says it in full (`$2,148.75`), and `axis`, which
+says it short (`$2.5k`). Horizontal geometry is in percent of the plot's width, vertical in pixels from its
+top, so that a figure fits any card without a script. `templates/components/chart.html` draws it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ HEIGHT = 230
 
 TOP = 10
 FOOT = 26
-TICKS_MAX = 5
+STEPS_MAX = 4
 MARKS_MAX = 12
+EDGE = 8
+"""Percent at either end where a label is kept inside the plot."""
 SLIVERS = 400
 """A line with more points than this is thinned to so many slivers of its width."""
 
@@ -95,7 +97,7 @@ class Bars:
     marks: tuple[Mark, ...]
     numbers: Numbers
     gutter: int
-    height: int = HEIGHT
+    height: int
     kind: Literal["bars"] = "bars"
 
     @property
@@ -139,11 +141,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The dot at the end of a line and its label."""
+    """The dot at the end of a line, and the label beside it with the pixels it needs."""
 
     y: float
-    label_y: float
     label: str
+    room: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Steps:
     marks: tuple[Mark, ...]
     numbers: Numbers
     gutter: int
-    height: int = HEIGHT
+    height: int
     kind: Literal["steps"] = "steps"
 
 
@@ -172,8 +174,17 @@ class Spark:
     height: int
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, write: Write, axis: Write, head: str = "Month") -> Bars:
-    """Return one group of bars for each label; `series` (two at most have a colour) each hold a value for each.
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    write: Write,
+    axis: Write,
+    head: str = "Month",
+    height: int = HEIGHT,
+) -> Bars:
+    """Return one group of bars for each label; `series` (two have a colour) hold a value for each.
 
     Raises:
         ValueError: a series has more or fewer values than there are labels.
@@ -181,15 +192,16 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, write: 
     for one in series:
         if len(one.values) != len(labels):
             raise ValueError(f"{one.name} has {len(one.values)} values for {len(labels)} labels.")
-    scale = _scale([value for one in series for value in one.values])
+    scale = _scale([value for one in series for value in one.values], height)
     step = 100 / max(len(labels), 1)
     thin = step * 0.64 / max(len(series), 1)
 
     def slot(index: int) -> Slot:
         left = index * step
+        edge = left + step * 0.18
         words = ", ".join(f"{one.name} {write(one.values[index])}" for one in series)
         drawn = tuple(
-            _bar(f"s{number + 1}", left + step * 0.18 + number * thin, thin * 0.92, scale.y(one.values[index]))
+            _bar(f"s{number + 1}", edge + number * thin, thin * 0.92, scale, one.values[index])
             for number, one in enumerate(series)
         )
         return Slot(round(left, 2), round(step, 2), f"{labels[index]}: {words}", drawn)
@@ -208,6 +220,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, write: 
             ),
         ),
         gutter=scale.gutter(axis),
+        height=height,
     )
 
 
@@ -229,20 +242,21 @@ def steps(
     marks: Sequence[tuple[datetime, str]],
     write: Write,
     axis: Write,
-    heads: tuple[str, str] = ("When", "Balance"),
+    height: int = HEIGHT,
 ) -> Steps:
     """Return the line of a value that changes at moments and holds in between.
 
-    `points` rise in time; the first one is the left edge and the last one holds to `until`, the right edge. `marks` are
-    the labels under the plot. The numbers hold the newest `ROWS_MAX` points, newest first.
+    `points` rise in time; the first one is the left edge and the last one holds to `until`, the right edge.
+    `marks` are the labels under the plot. The numbers hold the newest `ROWS_MAX` points, newest first.
     """
-    scale = _scale([point.value for point in points])
+    scale = _scale([point.value for point in points], height)
     since = points[0].at if points else until
     span = (until - since).total_seconds()
 
     def x(at: datetime) -> float:
         return round(min(max(100 * (at - since).total_seconds() / span, 0), 100), 2) if span > 0 else 0
 
+    newest = reversed(points[-ROWS_MAX:])
     line = _step_path(_thinned([(x(point.at), point.value) for point in points]), scale)
     return Steps(
         title=title,
@@ -252,13 +266,14 @@ def steps(
         area=f"{line} V{scale.base} H0 Z" if line else "",
         end=_end(points, scale, write),
         marks=tuple(Mark(x(at), label, _anchor(x(at))) for at, label in marks),
-        numbers=Numbers(heads, tuple((point.label, write(point.value)) for point in reversed(points[-ROWS_MAX:]))),
+        numbers=Numbers(("When", title), tuple((point.label, write(point.value)) for point in newest)),
         gutter=scale.gutter(axis),
+        height=height,
     )
 
 
 def sparkline(values: Sequence[int], height: int = 32) -> Spark:
-    """Return the course of `values`, evenly spaced, lowest at the bottom and highest at the top; one value is level."""
+    """Return the course of `values`, evenly spaced, from the lowest at the foot to the highest at the top."""
     level = [*values, *values] if len(values) == 1 else values
     if not level:
         return Spark("", "", height)
@@ -279,57 +294,58 @@ class _Scale:
 
     top: int
     step: int
-    base: int = HEIGHT - FOOT
+    base: int
 
     def y(self, value: int) -> float:
         """Return the pixels from the top at which `value` lies."""
-        return round(self.base - (self.base - TOP) * max(value, 0) / self.top, 1)
+        return round(self.base - (self.base - TOP) * max(value, 0) / max(self.top, 1), 1)
 
     def ticks(self, axis: Write) -> tuple[Tick, ...]:
         return tuple(Tick(self.y(value), axis(value)) for value in range(0, self.top + 1, self.step))
 
     def gutter(self, axis: Write) -> int:
-        """Return the pixels that the longest label needs, at about 6.5 a letter."""
-        return 12 + max(int(6.5 * len(tick.label)) for tick in self.ticks(axis))
+        """Return the pixels that the longest label needs."""
+        return 10 + max(_letters(tick.label) for tick in self.ticks(axis))
 
 
-def _scale(values: Sequence[int]) -> _Scale:
-    highest = max([*values, 1])
-    step = round_step(highest)
-    return _Scale(top=-(-highest // step) * step, step=step)
+def _scale(values: Sequence[int], height: int) -> _Scale:
+    highest = max([*values, 0])
+    step = round_step(max(highest, 1))
+    return _Scale(top=-(-highest // step) * step, step=step, base=height - FOOT)
 
 
 def round_step(highest: int) -> int:
-    """Return the smallest of 1, 2, 2.5, 5 × 10ⁿ that reaches `highest` (1 or more) in `TICKS_MAX` − 1 steps."""
+    """Return the smallest of 1, 2, 2.5, 5 × 10ⁿ that reaches `highest` (1 or more) in `STEPS_MAX` steps."""
     power = 1
     while True:
         for tenths in (10, 20, 25, 50):
             step, rest = divmod(tenths * power, 10)
-            if not rest and step * (TICKS_MAX - 1) >= highest:
+            if not rest and step * STEPS_MAX >= highest:
                 return step
         power *= 10
 
 
-def _bar(css: str, x: float, width: float, y: float) -> Bar:
-    return Bar(css, round(x, 2), round(width, 2), y, round(HEIGHT - FOOT - y, 1))
+def _bar(css: str, x: float, width: float, scale: _Scale, value: int) -> Bar:
+    y = scale.y(value)
+    return Bar(css, round(x, 2), round(width, 2), y, round(scale.base - y, 1))
 
 
 def _marks_under(labels: Sequence[str]) -> tuple[Mark, ...]:
     """Label the newest group and every n-th before it; every second label may be left out on a phone."""
     every = -(-len(labels) // MARKS_MAX)
     step = 100 / max(len(labels), 1)
-    last = len(labels) - 1
+    crowded = len(labels) > MARKS_MAX // 2
     return tuple(
-        Mark(round((index + 0.5) * step, 2), label, spare=(last - index) // every % 2 == 1 and len(labels) > MARKS_MAX // 2)
-        for index, label in enumerate(labels)
-        if (last - index) % every == 0
+        Mark(round((index + 0.5) * step, 2), label, spare=crowded and age // every % 2 == 1)
+        for age, (index, label) in enumerate(reversed(list(enumerate(labels))))
+        if age % every == 0
     )
 
 
 def _anchor(x: float) -> Literal["start", "middle", "end"]:
-    if x < 8:
+    if x < EDGE:
         return "start"
-    return "end" if x > 92 else "middle"
+    return "end" if x > 100 - EDGE else "middle"
 
 
 def _thinned(spots: list[tuple[float, int]]) -> list[tuple[float, int]]:
@@ -354,14 +370,15 @@ def _step_path(spots: Sequence[tuple[float, int]], scale: _Scale) -> str:
 
 
 def _end(points: Sequence[Point], scale: _Scale, write: Write) -> End | None:
-    """Put the label above the dot, or below where the line comes down to it or the plot's top is near."""
     if not points:
         return None
-    last = points[-1].value
-    y = scale.y(last)
-    falls = len(points) > 1 and points[-2].value > last
-    below = (falls or y < TOP + 14) and y < scale.base - 20
-    return End(y, y + 19 if below else y - 9, write(last))
+    label = write(points[-1].value)
+    return End(scale.y(points[-1].value), label, 14 + _letters(label))
+
+
+def _letters(text: str) -> int:
+    """Return the pixels that `text` takes on an axis, at about 7 a letter."""
+    return 7 * len(text)
 
 
 def _peaks(labels: Sequence[str], series: Sequence[Series], write: Write) -> str:
