@@ -126,10 +126,10 @@ def run(session: Session, *calls: Call) -> list[Outcome]:
             announce(connection, cursor, compiled.sql, parameters)
             cursor.execute(compiled.sql, parameters)
             steps.append((compiled, cursor))
-        return [
-            Outcome(compiled.read(cursor.fetchall()) if compiled.returns_rows else [], cursor.rowcount)
-            for compiled, cursor in steps
-        ]
+    return [
+        Outcome(compiled.read(cursor.fetchall()) if compiled.returns_rows else [], cursor.rowcount)
+        for compiled, cursor in steps
+    ]
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

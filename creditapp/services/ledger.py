@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ClauseElement, and_, bindparam, case, false, func, insert, or_, select, tuple_, update
+from sqlalchemy import BigInteger, ClauseElement, bindparam, case, cast, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from creditapp.columns import UtcDateTime, to_microseconds
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from creditapp.services.actor import Actor
 
 ZERO_HASH = bytes(32)
-LOTS_AT_ONCE = 200
+LOTS_AT_ONCE = 32
 """How many open lots a debit reads before it asks for all of them."""
 
 ENTRIES = CreditEntry.__table__
@@ -256,7 +256,7 @@ def open_account(
         raise CustomerClosedError(customer_id)
     if debit:
         lots, expired = rest.pop(), rest.pop()
-        account.expired_minor = int(expired.rows[0][0])
+        account.expired_minor = expired.rows[0][0]
         rows = lots.rows
         if len(rows) == LOTS_AT_ONCE:
             rows = run(session, _OPEN_LOTS(customer_id=customer_id, most=2**31))[0].rows
@@ -490,7 +490,7 @@ class _Writes:
 
     def flush(self) -> None:
         """Write everything in one round trip: what a single entry does."""
-        run(
+        outcomes = run(
             self.session,
             *self._account_updates(),
             *[_INSERT_ENTRY(**row) for row in self.entries],
@@ -501,6 +501,8 @@ class _Writes:
             *self._day_updates(),
             *self._total_updates(),
         )
+        if any(outcome.touched != 1 for outcome in outcomes):
+            raise RuntimeError("A row of the ledger was not where it should be.")
 
     def flush_many(self) -> None:
         """Write everything with one statement for each table: what a chunk of customers does."""
@@ -556,6 +558,8 @@ class _Writes:
 
 
 def _check_amount(amount_minor: int, rules: KindRules) -> None:
+    if type(amount_minor) is not int:
+        raise TypeError("An amount is a whole number of minor units.")
     if amount_minor == 0 or abs(amount_minor) > AMOUNT_MINOR_MAX:
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=AMOUNT_MINOR_MAX)
     if rules.sign * amount_minor < 0:
@@ -630,7 +634,7 @@ def _content_digest(content: tuple[Any, ...]) -> bytes:
 
 
 def _canonical(facts: list[Any]) -> bytes:
-    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _lock_many(session: Session, customer_ids: list[int]) -> dict[int, Account]:
@@ -714,7 +718,7 @@ _PANEL = Prepared(
     )
 )
 _EXPIRED = Prepared(
-    select(func.coalesce(func.sum(LOTS.c.remaining_minor), 0)).where(
+    select(cast(func.coalesce(func.sum(LOTS.c.remaining_minor), 0), BigInteger)).where(
         LOTS.c.customer_id == bindparam("customer_id"),
         LOTS.c.remaining_minor > 0,
         LOTS.c.expires_at <= bindparam("moment", type_=UtcDateTime()),
