@@ -293,3 +293,23 @@ class TakenError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return f"The {self.label} “{self.value}” is taken."
+
+
+class FormReusedError(KeyReusedError):
+    """The key of a request that posts no entry has been used for other content."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "This form was already sent once with other content. Nothing was saved now; open the form anew."
+
+
+class PasswordError(DomainError):
+    """A password is too short, too long or too easy to guess."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return self.problem

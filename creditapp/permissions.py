@@ -44,9 +44,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset(_AGENT),
     Role.MANAGER: frozenset(_MANAGER),
     Role.ADMIN: frozenset(Permission),
-    Role.AUDITOR: frozenset(
-        _READS | {Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT, Permission.SETTINGS_READ}
-    ),
+    Role.AUDITOR: frozenset(_READS | {Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT, Permission.SETTINGS_READ}),
 }
 
 

@@ -140,9 +140,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
     dialect = connection.dialect
     names = list(rows[0])
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-    values = [
-        tuple([p(row[n]) if p else row[n] for n, p in zip(names, processors, strict=True)]) for row in rows
-    ]
+    values = [tuple([p(row[n]) if p else row[n] for n, p in zip(names, processors, strict=True)]) for row in rows]
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
     driver = connection.connection.driver_connection
     if driver is None:
@@ -165,7 +163,6 @@ def announce(connection: Connection, cursor: Any, sql: str, parameters: Any) -> 
     """Tell listeners of `before_cursor_execute` what is about to run."""
     for listener in connection.dispatch.before_cursor_execute:
         listener(connection, cursor, sql, parameters, None, False)  # noqa: FBT003  (SQLAlchemy's signature)
-
 
 
 def run_many(session: Session, calls: Sequence[Call]) -> None:

@@ -18,7 +18,11 @@ def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _ot
 
 
 def _type_differs(
-    _context: object, _inspected: object, _declared: object, _type: Any, _other: Any  # noqa: ANN401
+    _context: object,
+    _inspected: object,
+    _declared: object,
+    _type: Any,
+    _other: Any,  # noqa: ANN401
 ) -> Literal[False] | None:
     return None
 

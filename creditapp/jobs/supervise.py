@@ -60,9 +60,7 @@ class Child:
                 raise GiveUpError(f"The {self.name} stopped {DEATHS_MAX} times in a row ({_cause(status)}).")
             pause = 2.0 ** (self.deaths - 2)
             self.process, self.starts_at = None, now + pause
-            click.echo(
-                f"The {self.name} stopped ({_cause(status)}); it starts again in {pause:g} s.", err=True
-            )
+            click.echo(f"The {self.name} stopped ({_cause(status)}); it starts again in {pause:g} s.", err=True)
 
     def _start(self) -> None:
         # A session of its own keeps the terminal's Ctrl-C away: one signal reaches it, and from here.

@@ -103,7 +103,9 @@ class CreditKind(Base):
     __tablename__ = "credit_kinds"
     __table_args__ = (
         CheckConstraint("sign IN (-1, 0, 1)", name="sign_is_known"),
-        CheckConstraint("effect IN ('issues', 'spends', 'gives_back', 'by_sign', 'by_original')", name="effect_is_known"),
+        CheckConstraint(
+            "effect IN ('issues', 'spends', 'gives_back', 'by_sign', 'by_original')", name="effect_is_known"
+        ),
     )
 
     kind: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -142,14 +144,16 @@ class CreditEntry(Base):
             ondelete="RESTRICT",
         ),
         CheckConstraint(
-            "amount_minor <> 0 AND amount_minor BETWEEN -100000000000 AND 100000000000", name="amount_is_in_range"
+            "amount_minor <> 0 AND amount_minor BETWEEN -100000000000 AND 100000000000",
+            name="amount_is_in_range",
         ),
         CheckConstraint("balance_after_minor BETWEEN 0 AND 1000000000000", name="balance_after_is_never_below_zero"),
         CheckConstraint("seq > 0", name="sequence_starts_at_one"),
         CheckConstraint("actor IN ('staff', 'customer', 'system', 'api')", name="actor_is_known"),
         CheckConstraint("(actor = 'system') = (actor_id IS NULL)", name="actor_is_somebody"),
         CheckConstraint(
-            "kind NOT IN ('added', 'removed', 'correction') OR actor <> 'system'", name="manual_entry_has_a_maker"
+            "kind NOT IN ('added', 'removed', 'correction') OR actor <> 'system'",
+            name="manual_entry_has_a_maker",
         ),
         CheckConstraint("(other_customer_id IS NULL) = (other_seq IS NULL)", name="other_half_is_whole"),
         CheckConstraint("(kind IN ('reversal', 'void')) = (reversed_seq IS NOT NULL)", name="reversal_names_its_entry"),
@@ -177,7 +181,10 @@ class CreditEntry(Base):
     )
 
     customer_id: Mapped[int] = mapped_column(
-        Id, ForeignKey("credit_accounts.customer_id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+        Id,
+        ForeignKey("credit_accounts.customer_id", ondelete="RESTRICT"),
+        primary_key=True,
+        autoincrement=False,
     )
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(ForeignKey("credit_kinds.kind", ondelete="RESTRICT"))

@@ -43,7 +43,10 @@ class LogInSession(Base):
     """One signed-in browser. Its row is the session: without the row the cookie opens nothing."""
 
     __tablename__ = "log_in_sessions"
-    __table_args__ = (Index("ix_log_in_sessions_log_in_id", "log_in_id"), Index("ix_log_in_sessions_ends_at", "ends_at"))
+    __table_args__ = (
+        Index("ix_log_in_sessions_log_in_id", "log_in_id"),
+        Index("ix_log_in_sessions_ends_at", "ends_at"),
+    )
 
     token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     """SHA-256 of the random token in the cookie."""

@@ -28,9 +28,18 @@ from creditapp.errors import (
     ReversalExceedsError,
     StaffDisabledError,
 )
-from creditapp.models import CreditClass, CreditDraw, CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Role
+from creditapp.models import (
+    CreditClass,
+    CreditDraw,
+    CreditEntry,
+    CreditEntryText,
+    CreditLot,
+    Kind,
+    Reason,
+    Role,
+    Staff,
+)
 from creditapp.models import RoleRules as Rules
-from creditapp.models import Staff
 from creditapp.services import ledger
 from creditapp.services.ledger import Entry, Move, Panel, Posting
 from creditapp.statements import Call, Prepared, run
@@ -198,7 +207,7 @@ def set_balance(  # noqa: PLR0913  (one argument for each field of the form)
     return ledger.post(session, account, panel, posting)
 
 
-def reverse(  # noqa: PLR0913  (one argument for each field of the form)
+def reverse(
     session: Session,
     customer_id: int,
     seq: int,
@@ -369,7 +378,7 @@ def _recent_call(customer_id: int) -> Call:
     return _RECENT(customer_id=customer_id, most=RECENT_ENTRIES)
 
 
-def _check_repeat(  # noqa: PLR0913  (what makes two adjustments alike)
+def _check_repeat(
     session: Session,
     panel: Panel,
     rows: list[tuple[Any, ...]],
@@ -399,7 +408,7 @@ def usable_minor(session: Session, customer_id: int) -> int:
     return minor
 
 
-def _select_original() -> Select[Any]:
+def _select_original() -> Select[*tuple[Any, ...]]:
     later = CreditEntry.__table__.alias("later")
     e = CreditEntry
     reversed_minor = (
@@ -426,11 +435,12 @@ def _select_original() -> Select[Any]:
     )
 
 
-def _select_net_draws() -> Select[Any]:
+def _select_net_draws() -> Select[*tuple[Any, ...]]:
     undone_by = (
         select(CreditEntry.seq)
         .where(
-            CreditEntry.customer_id == bindparam("customer_id"), CreditEntry.reversed_seq == bindparam("its_seq")
+            CreditEntry.customer_id == bindparam("customer_id"),
+            CreditEntry.reversed_seq == bindparam("its_seq"),
         )
         .scalar_subquery()
     )
@@ -447,7 +457,7 @@ def _select_net_draws() -> Select[Any]:
     )
 
 
-def _select_recent() -> Select[Any]:
+def _select_recent() -> Select[*tuple[Any, ...]]:
     e = CreditEntry.__table__
     recent = (
         select(e.c.customer_id, e.c.seq, e.c.amount_minor, e.c.posted_at, e.c.actor_id, e.c.actor, e.c.kind)

@@ -215,9 +215,7 @@ def bars(
         marks=_marks_under(labels),
         numbers=Numbers(
             heads=(head, *(one.name for one in series)),
-            rows=tuple(
-                (label, *(write(one.values[index]) for one in series)) for index, label in enumerate(labels)
-            ),
+            rows=tuple((label, *(write(one.values[index]) for one in series)) for index, label in enumerate(labels)),
         ),
         gutter=scale.gutter(axis),
         height=height,

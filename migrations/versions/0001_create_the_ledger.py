@@ -121,9 +121,7 @@ def upgrade() -> None:
 
 
 def _create_references() -> None:
-    create(
-        "batches", sa.Column("id", ID, nullable=False), sa.PrimaryKeyConstraint("id", name=op.f("pk_batches"))
-    )
+    create("batches", sa.Column("id", ID, nullable=False), sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")))
     create(
         "credit_kinds",
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -197,16 +195,10 @@ def _create_references() -> None:
         sa.Column("customer_text", sa.String(length=200), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint(
-            "class IN ('paid', 'goodwill', 'promotional')", name=op.f("ck_reasons_class_is_known")
-        ),
-        sa.CheckConstraint(
-            "direction IN ('add', 'remove', 'both')", name=op.f("ck_reasons_direction_is_known")
-        ),
+        sa.CheckConstraint("class IN ('paid', 'goodwill', 'promotional')", name=op.f("ck_reasons_class_is_known")),
+        sa.CheckConstraint("direction IN ('add', 'remove', 'both')", name=op.f("ck_reasons_direction_is_known")),
         sa.CheckConstraint("name <> ''", name=op.f("ck_reasons_has_a_name")),
-        sa.CheckConstraint(
-            "expires_after_days BETWEEN 1 AND 3660", name=op.f("ck_reasons_expiry_is_within_ten_years")
-        ),
+        sa.CheckConstraint("expires_after_days BETWEEN 1 AND 3660", name=op.f("ck_reasons_expiry_is_within_ten_years")),
         sa.CheckConstraint("note_above_minor >= 0", name=op.f("ck_reasons_note_limit_is_an_amount")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reasons")),
         sa.UniqueConstraint("name_key", name=op.f("uq_reasons_name_key")),
@@ -350,9 +342,7 @@ def _create_people() -> None:
         sa.ForeignKeyConstraint(
             ["log_in_id"], ["log_ins.id"], name=op.f("fk_staff_log_in_id_log_ins"), ondelete="RESTRICT"
         ),
-        sa.ForeignKeyConstraint(
-            ["role"], ["roles.role"], name=op.f("fk_staff_role_roles"), ondelete="RESTRICT"
-        ),
+        sa.ForeignKeyConstraint(["role"], ["roles.role"], name=op.f("fk_staff_role_roles"), ondelete="RESTRICT"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
         sa.UniqueConstraint("log_in_id", name=op.f("uq_staff_log_in_id")),
     )
@@ -435,9 +425,7 @@ def _create_ledger() -> None:
         sa.Column("posted_at", MOMENT, nullable=False),
         sa.Column("text_digest", sa.LargeBinary(length=32), nullable=True),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
-        sa.CheckConstraint(
-            "(actor = 'system') = (actor_id IS NULL)", name=op.f("ck_credit_entries_actor_is_somebody")
-        ),
+        sa.CheckConstraint("(actor = 'system') = (actor_id IS NULL)", name=op.f("ck_credit_entries_actor_is_somebody")),
         sa.CheckConstraint(
             "(kind IN ('reversal', 'void')) = (reversed_seq IS NOT NULL)",
             name=op.f("ck_credit_entries_reversal_names_its_entry"),
@@ -574,9 +562,7 @@ def _create_ledger() -> None:
         sa.Column("opening_minor", sa.BigInteger(), nullable=False),
         sa.Column("remaining_minor", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=True),
-        sa.CheckConstraint(
-            "class IN ('paid', 'goodwill', 'promotional')", name=op.f("ck_credit_lots_class_is_known")
-        ),
+        sa.CheckConstraint("class IN ('paid', 'goodwill', 'promotional')", name=op.f("ck_credit_lots_class_is_known")),
         sa.CheckConstraint("opening_minor > 0", name=op.f("ck_credit_lots_opening_is_positive")),
         sa.CheckConstraint(
             "remaining_minor BETWEEN 0 AND opening_minor",
@@ -643,9 +629,7 @@ def _create_audit() -> None:
         sa.Column("object_id", sa.BigInteger(), nullable=True),
         sa.Column("details_digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
-        sa.CheckConstraint(
-            "actor IN ('staff', 'customer', 'system', 'api')", name=op.f("ck_audit_log_actor_is_known")
-        ),
+        sa.CheckConstraint("actor IN ('staff', 'customer', 'system', 'api')", name=op.f("ck_audit_log_actor_is_known")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_log")),
         sa.UniqueConstraint("hash", name=op.f("uq_audit_log_hash")),
     )
@@ -703,10 +687,7 @@ def _whole_numbers(columns: tuple[sa.schema.SchemaItem, ...]) -> list[sa.CheckCo
     if op.get_bind().dialect.name != "sqlite":
         return []
     names = [c.name for c in columns if isinstance(c, sa.Column) and c.name.endswith("_minor")]
-    return [
-        sa.CheckConstraint(f"typeof({name}) IN ('integer', 'null')", name=f"{name}_is_whole")
-        for name in names
-    ]
+    return [sa.CheckConstraint(f"typeof({name}) IN ('integer', 'null')", name=f"{name}_is_whole") for name in names]
 
 
 def _create_search() -> None:
@@ -747,9 +728,7 @@ TEXT_ERASED = (
     "{n}.note IS NULL AND {n}.customer_note IS NULL AND {n}.ticket_ref IS NULL AND {n}.search_key IS NULL "
     "AND {n}.salt IS NULL AND {n}.erased_at IS NOT NULL AND {n}.customer_id = {o}.customer_id AND {n}.seq = {o}.seq"
 )
-DETAILS_ERASED = (
-    "{n}.details IS NULL AND {n}.salt IS NULL AND {n}.erased_at IS NOT NULL AND {n}.seq = {o}.seq"
-)
+DETAILS_ERASED = "{n}.details IS NULL AND {n}.salt IS NULL AND {n}.erased_at IS NOT NULL AND {n}.seq = {o}.seq"
 LOT_KEPT = (
     "{n}.customer_id = {o}.customer_id AND {n}.seq = {o}.seq AND {n}.class = {o}.class "
     "AND {n}.opening_minor = {o}.opening_minor"
@@ -805,9 +784,7 @@ def _guard_on_sqlite() -> None:
         )
     for table, kept in CHANGES:
         unless = kept.format(n="new", o="old")
-        op.execute(
-            f"CREATE TRIGGER {table}_kept BEFORE UPDATE ON {table} WHEN NOT ({unless}) {refuse.format(table)}"
-        )
+        op.execute(f"CREATE TRIGGER {table}_kept BEFORE UPDATE ON {table} WHEN NOT ({unless}) {refuse.format(table)}")
 
 
 def _key_of(table: str) -> list[str]:
@@ -820,10 +797,7 @@ def _seed() -> None:
     roles = sa.table("roles", sa.column("role"), sa.column("reverses_own_only", sa.Boolean))
     op.bulk_insert(
         roles,
-        [
-            {"role": role, "reverses_own_only": role == "agent"}
-            for role in ("admin", "manager", "agent", "auditor")
-        ],
+        [{"role": role, "reverses_own_only": role == "agent"} for role in ("admin", "manager", "agent", "auditor")],
     )
     settings = sa.table(
         "settings",
@@ -857,10 +831,7 @@ def _seed() -> None:
     names = ("name", "direction", "is_quiet", "note_required", "class", "expires_after_days", "customer_text")
     reasons = sa.table(
         "reasons",
-        *[
-            sa.column(name, sa.Boolean) if name in {"is_quiet", "note_required"} else sa.column(name)
-            for name in names
-        ],
+        *[sa.column(name, sa.Boolean) if name in {"is_quiet", "note_required"} else sa.column(name) for name in names],
         sa.column("is_active", sa.Boolean),
         sa.column("name_key"),
         sa.column("position"),

@@ -1,0 +1,1 @@
+"""The edge, one folder per blueprint: routes and forms."""

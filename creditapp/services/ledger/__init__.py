@@ -1,0 +1,35 @@
+"""The ledger: the only writer of entries, lots, draws, balances and their sums.
+
+Amounts are minor units, plus is the customer's. A verb of the business (`credits.adjust`, …) runs inside `transact`
+and goes: `open_account` (lock it, then read), decide, `post`. `post_many` does the same for a chunk of customers.
+
+One entry means: a row in the chain of its customer, a new balance, the lots it made, drew on or gave back to, and the
+sums of its day, all in the same transaction.
+"""
+
+from creditapp.services.ledger.accounts import create_accounts, open_account
+from creditapp.services.ledger.chain import LINKS, ZERO_HASH, entry_hash, text_digest
+from creditapp.services.ledger.kinds import KINDS, KindRules
+from creditapp.services.ledger.posting import post, post_many
+from creditapp.services.ledger.terms import Account, Entry, Lot, Move, Panel, Posting, reference, zone
+
+__all__ = [
+    "KINDS",
+    "LINKS",
+    "ZERO_HASH",
+    "Account",
+    "Entry",
+    "KindRules",
+    "Lot",
+    "Move",
+    "Panel",
+    "Posting",
+    "create_accounts",
+    "entry_hash",
+    "open_account",
+    "post",
+    "post_many",
+    "reference",
+    "text_digest",
+    "zone",
+]

@@ -1,0 +1,118 @@
+"""Opening accounts: lock first, then read what an entry depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from creditapp.db import now
+from creditapp.errors import CustomerClosedError, CustomerNotFoundError, KeyReusedError
+from creditapp.services.ledger import plans
+from creditapp.services.ledger.chain import ZERO_HASH, content_digest
+from creditapp.services.ledger.terms import Account, Entry, Lot, Panel
+from creditapp.statements import Call, Outcome, insert_rows, run
+
+LOTS_AT_ONCE = 32
+"""How many open lots a debit reads before it asks for all of them."""
+
+
+def open_account(
+    session: Session,
+    customer_id: int,
+    posting_key: str,
+    content: tuple[Any, ...],
+    *also: Call,
+    debit: bool = True,
+) -> tuple[Account, Panel, list[Outcome]]:
+    """Lock one customer's account, then read what an entry depends on; return it with the outcomes of `also`.
+
+    With `debit`, the open lots are read too. If the key has posted before, `Account.posted` says what.
+
+    Raises:
+        CustomerNotFoundError, CustomerClosedError: there is no account, or it takes no more entries.
+        KeyReusedError: the key has been used for other content.
+    """
+    calls = [
+        plans.LOCK(customer_id=customer_id),
+        plans.POSTED(customer_id=customer_id, posted_key=posting_key),
+        plans.PANEL(),
+        *also,
+    ]
+    if debit:
+        moment = now(session)
+        calls += [
+            plans.EXPIRED(customer_id=customer_id, moment=moment),
+            plans.OPEN_LOTS(customer_id=customer_id, most=LOTS_AT_ONCE),
+        ]
+    locked, posted, panel, *rest = run(session, *calls)
+    if not locked.rows:
+        raise CustomerNotFoundError(customer_id)
+    account = Account(*locked.rows[0])
+    if posted.rows:
+        account.posted = replay(posted.rows[0], content)
+    elif account.closed_at is not None:
+        raise CustomerClosedError(customer_id)
+    if debit:
+        lots, expired = rest.pop(), rest.pop()
+        account.expired_minor = expired.rows[0][0]
+        rows = lots.rows
+        if len(rows) == LOTS_AT_ONCE:
+            rows = run(session, plans.OPEN_LOTS(customer_id=customer_id, most=2**31))[0].rows
+        account.lots = [Lot(*row) for row in rows]
+    return account, Panel(*panel.rows[0]), rest
+
+
+def create_accounts(session: Session, customer_ids: Iterable[int]) -> None:
+    """Open an empty account for each of these new customers."""
+    rows = [
+        {"customer_id": customer_id, "balance_minor": 0, "entry_seq": 0, "head_hash": ZERO_HASH}
+        for customer_id in customer_ids
+    ]
+    insert_rows(session, plans.ACCOUNTS, rows)
+
+
+def replay(row: tuple[Any, ...], content: tuple[Any, ...]) -> Entry:
+    *facts, digest = row
+    entry = Entry(*facts)
+    if digest != content_digest(content):
+        raise KeyReusedError(entry.reference)
+    return replace(entry, replayed=True)
+
+
+def lock_many(session: Session, customer_ids: list[int]) -> dict[int, Account]:
+    statement = (
+        plans.select_account()
+        .where(plans.ACCOUNTS.c.customer_id.in_(customer_ids))
+        .order_by(plans.ACCOUNTS.c.customer_id)
+    ).with_for_update()
+    return {row[0]: Account(*row) for row in session.connection().execute(statement)}
+
+
+def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iterable[int]) -> None:
+    wanted = set(customer_ids) & accounts.keys()
+    if not wanted:
+        return
+    statement = (
+        select(plans.LOTS.c.customer_id, *plans.LOT_COLUMNS)
+        .where(plans.LOTS.c.customer_id.in_(wanted), plans.LOTS.c.remaining_minor > 0)
+        .order_by(plans.LOTS.c.customer_id, *plans.DRAWDOWN)
+    )
+    moment = now(session)
+    for customer_id, *lot_row in session.connection().execute(statement):
+        lot = Lot(*lot_row)
+        accounts[customer_id].lots.append(lot)
+        if lot.expires_at is not None and lot.expires_at <= moment:
+            accounts[customer_id].expired_minor += lot.remaining_minor
+
+
+def read_posted(session: Session, customer_ids: list[int], keys: list[str]) -> dict[tuple[int, str], tuple[Any, ...]]:
+    if not keys:
+        return {}
+    statement = select(*plans.POSTED_COLUMNS, plans.ENTRIES.c.key).where(
+        plans.ENTRIES.c.customer_id.in_(customer_ids), plans.ENTRIES.c.key.in_(set(keys))
+    )
+    return {(row[0], row[-1]): tuple(row[:-1]) for row in session.connection().execute(statement)}

@@ -1,0 +1,135 @@
+"""The words of the ledger as values: lots, moves, accounts, postings and the entries they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from creditapp.models import CreditClass, Kind
+from creditapp.services.actor import Actor
+
+CLASS_ORDER = {CreditClass.PROMOTIONAL: 0, CreditClass.GOODWILL: 1, CreditClass.PAID: 2}
+"""Which class is spent first among lots that lapse together."""
+
+
+@dataclass(slots=True)
+class Lot:
+    """An open lot, as it stands inside this transaction."""
+
+    seq: int
+    class_: str
+    remaining_minor: int
+    expires_at: datetime | None
+
+    @property
+    def drawdown_order(self) -> tuple[bool, float, int, int]:
+        """What lots are sorted by: soonest expiry, promotional → goodwill → paid, oldest."""
+        expires = self.expires_at.timestamp() if self.expires_at else 0.0
+        return self.expires_at is None, expires, CLASS_ORDER[CreditClass(self.class_)], self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one entry does to one lot: plus takes from it, minus gives back."""
+
+    lot_seq: int
+    class_: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A posted entry, as the verbs return it. `replayed`: it had been posted before under the same key."""
+
+    customer_id: int
+    seq: int
+    kind: str
+    amount_minor: int
+    balance_after_minor: int
+    replayed: bool = False
+
+    @property
+    def reference(self) -> str:
+        return reference(self.customer_id, self.seq)
+
+
+@dataclass(slots=True)
+class Account:
+    """A locked account: what it is now, and what it has become by the entries posted in this transaction."""
+
+    customer_id: int
+    balance_minor: int
+    entry_seq: int
+    head_hash: bytes
+    frozen_at: datetime | None
+    closed_at: datetime | None
+    posted: Entry | None = None
+    """What was posted earlier under the key it was opened with."""
+    expired_minor: int = 0
+    """In the balance, but no longer usable: lots past their date that no sweep has taken yet."""
+    lots: list[Lot] = field(default_factory=list)
+    """Open lots in drawdown order, read when a debit is coming."""
+
+    @property
+    def usable_minor(self) -> int:
+        return self.balance_minor - self.expired_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The settings that matter to an entry, read after the lock."""
+
+    credits_enabled: bool
+    currency: str
+    time_zone: str
+    duplicate_window_days: int
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the panel's calendar day at this moment."""
+        return moment.astimezone(zone(self.time_zone)).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One entry to be made. `content` is what the request asked for: the same key with other content is refused."""
+
+    kind: Kind
+    amount_minor: int
+    description: str
+    by: Actor
+    key: str
+    content: tuple[Any, ...] = ()
+    reason_id: int | None = None
+    is_quiet: bool = False
+    class_: CreditClass = CreditClass.GOODWILL
+    expires_at: datetime | None = None
+    moves: tuple[Move, ...] | None = None
+    """Which lots to take from or give back to; None: the drawdown order decides."""
+    draws_expired: bool = False
+    invoice_id: int | None = None
+    payment_id: int | None = None
+    subscription_id: int | None = None
+    batch_id: int | None = None
+    incident_id: int | None = None
+    promo_code_id: int | None = None
+    reversed_seq: int | None = None
+    other_customer_id: int | None = None
+    other_seq: int | None = None
+    effective_on: date | None = None
+    note: str = ""
+    customer_note: str = ""
+    ticket_ref: str = ""
+
+
+def reference(customer_id: int, seq: int) -> str:
+    """Return the entry's name as people see it, `CR-1108-17`."""
+    return f"CR-{customer_id}-{seq}"
+
+
+@lru_cache(maxsize=64)
+def zone(name: str) -> ZoneInfo:
+    """Return the time zone with this name."""
+    return ZoneInfo(name)
