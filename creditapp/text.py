@@ -8,6 +8,7 @@ NOTE_CHARS_MAX = 2000
 LINE_CHARS_MAX = 200
 
 _KEPT_CONTROLS = {"\n", "\t"}
+_KEPT_IN_CELLS = {"\n", "\t", "\r"}
 
 
 class TextError(ValueError):
@@ -38,8 +39,28 @@ def clean(text: str | None, *, chars_max: int, lines: bool = False) -> str:
     return kept
 
 
+def verbatim(cell: str, *, chars_max: int) -> str:
+    """Return a cell of a file as it is kept: composed (NFC), and nothing else changed.
+
+    Outer and double spaces, line breaks, direction marks and a leading `=` are the owner's; what shows or exports the
+    text takes care of them.
+
+    Raises:
+        TextError: it holds a control character other than a line break or tab, half of a surrogate pair, or too much.
+    """
+    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in _KEPT_IN_CELLS for c in cell):
+        raise TextError("This text holds a control character; remove it.")
+    kept = unicodedata.normalize("NFC", cell)
+    if len(kept) > chars_max:
+        raise TextError(f"Use at most {chars_max:,} characters; this has {len(kept):,}.")
+    return kept
+
+
 def fold(text: str) -> str:
-    """Return the text as searches see it: lower case, marks off, single spaces; Cyrillic and others alike."""
+    """Return the text as searches see it: lower case, marks off, single spaces; Cyrillic and others alike.
+
+    Marks are accents and the like, and what cannot be seen at all: direction marks, joiners, soft hyphens.
+    """
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c) and c != "\x00")
-    return " ".join(bare.split())
+    bare = "".join(c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+    return " ".join(bare.replace("\x00", "").split())

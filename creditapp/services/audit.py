@@ -49,7 +49,7 @@ class Action(StrEnum):
     REFUSED = "refused"
 
 
-def record(  # noqa: PLR0913  (who, what, to which, and what changed)
+def record(
     session: Session,
     action: Action,
     by: Actor,
@@ -69,9 +69,7 @@ def record(  # noqa: PLR0913  (who, what, to which, and what changed)
     """
     details = {"address": by.address, **_differences(before or {}, after or {})}
     salt = secrets.token_bytes(16)
-    head = session.execute(
-        select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1).with_for_update()
-    ).one()
+    head = session.execute(select(AuditHead.seq, AuditHead.hash).where(AuditHead.id == 1).with_for_update()).one()
     row: dict[str, Any] = {
         "seq": head.seq + 1,
         "at": now(session),
@@ -123,7 +121,7 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  (what JSON can say)
     if any(secret in name.lower() for secret in _SECRETS):
         raise ValueError(f"“{name}” looks like a secret; it has no place in the audit log.")
     if isinstance(value, str):
-        return str(value)[:VALUE_CHARS_MAX].encode("utf-8", "replace").decode()
+        return value[:VALUE_CHARS_MAX].replace("\x00", "").encode("utf-8", "replace").decode()
     if value is None or isinstance(value, int):
         return value
     if isinstance(value, date):

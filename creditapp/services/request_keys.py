@@ -43,6 +43,4 @@ def claim(session: Session, scope: str, key: str, content: tuple[Any, ...]) -> s
 
 def keep(session: Session, scope: str, key: str, result: str) -> None:
     """Remember what the claimed work came to; who asks again under the same key is told this."""
-    session.execute(
-        update(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key).values(result=result)
-    )
+    session.execute(update(RequestKey).where(RequestKey.scope == scope, RequestKey.key == key).values(result=result))
