@@ -87,6 +87,30 @@ def transact_at(
     return _transact(moment, service, *args, **kwargs)
 
 
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """Yield a session that sees the whole database as it is at one moment, however long it takes, and cannot write.
+
+    Rows can be streamed. Other transactions neither wait for it nor show in it.
+    """
+    with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            before, after = ["PRAGMA query_only=ON"], ["PRAGMA query_only=OFF"]
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            before, after = ["SET LOCAL statement_timeout=0", "SET LOCAL idle_in_transaction_session_timeout=0"], []
+        with connection.begin(), Session(bind=connection, autoflush=False) as session:
+            session.info["now"] = datetime.now(UTC)
+            session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
+            for statement in before:
+                connection.exec_driver_sql(statement)
+            try:
+                yield session
+            finally:
+                for statement in after:
+                    connection.exec_driver_sql(statement)
+
+
 def now(session: Session) -> datetime:
     """Return the moment at which this transaction takes place, in UTC."""
     return cast("datetime", session.info["now"])
