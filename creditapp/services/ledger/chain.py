@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from creditapp.columns import to_microseconds
@@ -27,7 +28,7 @@ LINKS = (
 """The columns that link an entry to what it is about."""
 
 
-def entry_hash(key: bytes, previous: bytes, row: dict[str, Any]) -> bytes:
+def entry_hash(key: bytes, previous: bytes, row: Mapping[str, Any]) -> bytes:
     """Return the link of the chain: HMAC-SHA256 over the hash before it and every column of the entry."""
     facts = [
         row["customer_id"],

@@ -1,0 +1,43 @@
+"""Proof that the books are right: entries = balances = lots = days = totals, and both chains are whole.
+
+Every check streams; what it finds names the row and says what is wrong. An empty report is the proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from creditapp.db import snapshot
+from creditapp.services.verification.audit_chain import check_audit
+from creditapp.services.verification.entries import check_entries
+from creditapp.services.verification.findings import Finding
+from creditapp.services.verification.guards import check_guards, check_kinds
+from creditapp.services.verification.sums import check_sums
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+__all__ = ["FINDINGS_MAX", "Finding", "report", "verify"]
+
+FINDINGS_MAX = 1000
+"""How many findings a report holds: a broken row early in a chain makes many."""
+
+
+def report(findings_max: int = FINDINGS_MAX) -> list[Finding]:
+    """Verify the whole database as it is at one moment, and return the first findings; none means that all is well."""
+    with snapshot() as session:
+        return list(islice(verify(session), findings_max))
+
+
+def verify(session: Session) -> Iterator[Finding]:
+    """Yield what is wrong, check by check. The session must see one moment of the database, as `snapshot` gives it.
+
+    Reads only, in constant memory, row after row: some 30 seconds for a million entries.
+    """
+    yield from check_guards(session)
+    yield from check_kinds(session)
+    yield from check_entries(session)
+    yield from check_sums(session)
+    yield from check_audit(session)

@@ -1,0 +1,51 @@
+"""The audit log, from its first row to the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from creditapp.db import ledger_key
+from creditapp.models import AuditDetails, AuditHead, AuditRow
+from creditapp.services import audit
+from creditapp.services.ledger import ZERO_HASH
+from creditapp.services.verification.findings import Finding
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+ROWS_AT_ONCE = 2000
+
+_ROWS = AuditRow.__table__
+_DETAILS = AuditDetails.__table__
+_WALK = (
+    select(*_ROWS.c, _DETAILS.c.seq.label("details_seq"), _DETAILS.c.details, _DETAILS.c.salt, _DETAILS.c.erased_at)
+    .outerjoin(_DETAILS, _DETAILS.c.seq == _ROWS.c.seq)
+    .order_by(_ROWS.c.seq)
+)
+
+
+def check_audit(session: Session) -> Iterator[Finding]:
+    """Yield what is wrong in the audit log."""
+    key = ledger_key(session)
+    count, before = 0, ZERO_HASH
+    row: Any
+    for row in session.connection().execute(_WALK, execution_options={"yield_per": ROWS_AT_ONCE}):
+        count += 1
+        if row.seq != count:
+            yield Finding("audit sequence", None, row.seq, f"it is number {count} of the log")
+        if not compare_digest(audit.audit_hash(key, before, row._mapping), row.hash):  # noqa: SLF001  (the row's public mapping)
+            yield Finding("audit chain", None, row.seq, "its content or the row before it is not what was sealed")
+        if row.details_seq is None:
+            yield Finding("audit details", None, row.seq, "its details are missing")
+        elif row.erased_at is None and not compare_digest(
+            audit.details_digest(row.salt or b"", row.details or {}), row.details_digest
+        ):
+            yield Finding("audit details", None, row.seq, "its details are not what was sealed")
+        before = row.hash
+    head = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
+    if head is None or head.seq != count or not compare_digest(head.hash, before):
+        yield Finding("audit head", None, None, f"the head does not stand at the log's last row, {count}")
