@@ -1,0 +1,218 @@
+"""What every test stands on: a migrated database of its own, the application over it, and proof afterwards.
+
+A test marked `money` runs on SQLite and on PostgreSQL; the others on SQLite alone. With `--isolation serializable` or
+`--schema partitioned` everything runs on PostgreSQL, set up that way. After each test the ledger is verified, unless
+the test is marked `tampers`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import settings
+from werkzeug.test import TestResponse
+
+from creditapp import create_app
+from creditapp.config import Config
+from creditapp.db import db
+from creditapp.services import verification
+from tests import postgres
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
+
+PARTITIONS = 4
+LEDGER_KEY = b"a key of the chain that only tests use"
+SECRET_KEY = "a secret that only tests use, and nobody else"
+
+AppMaker = Callable[[str], AbstractContextManager[Flask]]
+
+settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True, max_examples=50)
+settings.register_profile(
+    "soak",
+    database=None,
+    deadline=None,
+    print_blob=True,
+    max_examples=int(os.environ.get("SOAK_EXAMPLES", "2000")),
+)
+settings.load_profile("soak" if "SOAK_EXAMPLES" in os.environ else "suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--isolation", choices=("default", "serializable"), default="default")
+    parser.addoption("--schema", choices=("plain", "partitioned"), default="plain")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "tampers: leaves a database that verification must not find clean")
+    if not hasattr(config, "workerinput") and config.getoption("numprocesses", default=None):
+        postgres.shared()  # the workers find it; a run without workers starts it when a test asks for it
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    postgres.stop_shared()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "engine" not in metafunc.fixturenames:
+        return
+    options = metafunc.config.option
+    engines = ["sqlite"]
+    if options.isolation != "default" or options.schema != "plain":
+        engines = ["postgresql"]
+    elif metafunc.definition.get_closest_marker("money"):
+        engines = ["sqlite", "postgresql"]
+    metafunc.parametrize("engine", engines)
+
+
+@dataclass
+class Databases:
+    """Migrated databases by the dozen: each engine is migrated once, and copied for each test."""
+
+    folder: Path
+    isolation: str | None
+    partitions: int
+    _templates: dict[str, str] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def config(self, url: str) -> Config:
+        extra = {"PARTITIONS": self.partitions} if self.partitions and not url.startswith("sqlite") else {}
+        return Config(
+            database_url=url,
+            secret_key=SECRET_KEY,
+            ledger_key=LEDGER_KEY,
+            instance_path=self.folder,
+            testing=True,
+            isolation=self.isolation,
+            extra=extra,
+        )
+
+    @contextmanager
+    def empty(self, engine: str) -> Iterator[str]:
+        """Yield the URL of a database without any table."""
+        if engine == "sqlite":
+            yield f"sqlite:///{self.folder / self._name()}.db"
+            return
+        name = self._name()
+        yield postgres.shared().create_database(name)
+        postgres.shared().drop_database(name)
+
+    @contextmanager
+    def migrated(self, engine: str) -> Iterator[str]:
+        """Yield the URL of a database of its own with the schema in it."""
+        template = self._template(engine)
+        name = self._name()
+        if engine == "sqlite":
+            path = self.folder / f"{name}.db"
+            shutil.copyfile(template, path)
+            yield f"sqlite:///{path}"
+            for remains in self.folder.glob(f"{name}.db*"):
+                remains.unlink()
+            return
+        yield postgres.shared().create_database(name, template=template)
+        postgres.shared().drop_database(name)
+
+    def drop_templates(self) -> None:
+        if "postgresql" in self._templates:
+            postgres.shared().drop_database(self._templates["postgresql"])
+
+    def _template(self, engine: str) -> str:
+        if engine not in self._templates:
+            name = self._name()
+            if engine == "sqlite":
+                self._templates[engine] = str(self.folder / f"{name}.db")
+                migrate(self.config(f"sqlite:///{self._templates[engine]}"))
+            else:
+                migrate(self.config(postgres.shared().create_database(name)))
+                self._templates[engine] = name
+        return self._templates[engine]
+
+    def _name(self) -> str:
+        return f"creditapp_{os.getpid()}_{next(self._numbers)}"
+
+
+def migrate(config: Config) -> None:
+    """Bring the database to the newest revision, as an installation does."""
+    app = create_app(config)
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+
+
+class _Visitor(FlaskClient):
+    """Asks from outside the test's application context, as a browser does: each request has a context of its own."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:  # noqa: ANN401  (werkzeug's own)
+        kwargs["buffered"] = True
+        return contextvars.Context().run(super().open, *args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    options = request.config.option
+    made = Databases(
+        folder=tmp_path_factory.mktemp("databases"),
+        isolation="SERIALIZABLE" if options.isolation == "serializable" else None,
+        partitions=PARTITIONS if options.schema == "partitioned" else 0,
+    )
+    yield made
+    made.drop_templates()
+
+
+@pytest.fixture(scope="session")
+def new_app(databases: Databases) -> AppMaker:
+    """Make an application over a database of its own; its context is entered."""
+
+    @contextmanager
+    def make(engine: str) -> Iterator[Flask]:
+        with databases.migrated(engine) as url:
+            app = create_app(databases.config(url))
+            app.test_client_class = _Visitor
+            with app.app_context():
+                try:
+                    yield app
+                finally:
+                    db.session.remove()
+                    db.engine.dispose()
+
+    return make
+
+
+@pytest.fixture
+def app(engine: str, new_app: AppMaker) -> Iterator[Flask]:
+    """The application; the test is inside its context, so that services and factories can be called."""
+    with new_app(engine) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _proof(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every entry, balance, lot and sum is proved after every test."""
+    if "app" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("app")
+    yield
+    if request.node.get_closest_marker("tampers") is None:
+        db.session.remove()
+        assert verification.report() == []
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    """A person in front of the application."""
+    from tests.browser import Browser  # noqa: PLC0415  (only page tests need it)
+
+    return Browser(app)

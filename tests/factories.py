@@ -1,0 +1,228 @@
+"""Rows for tests. Each factory takes what the test is about and makes up the rest; money moves through services."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from creditapp.db import db, now, transact, transact_at
+from creditapp.models import (
+    CreditAccount,
+    CreditClass,
+    Customer,
+    Direction,
+    LogIn,
+    LogInKind,
+    Reason,
+    Role,
+    RoleRules,
+    Setting,
+    Staff,
+)
+from creditapp.services import credits, customers, ledger, passwords
+from creditapp.services.actor import Actor
+from creditapp.services.actor import staff as staff_actor
+from creditapp.services.ledger import Entry
+from creditapp.services.staff import email_key
+from creditapp.text import fold
+
+PASSWORD = "correct horse battery staple"
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """What a test needs to know of a person who works in the panel."""
+
+    id: int
+    name: str
+    email: str
+    password: str
+    role: Role
+
+    @property
+    def actor(self) -> Actor:
+        return staff_actor(self.id)
+
+
+def new_key() -> str:
+    """Return the key of a form nobody has sent yet."""
+    return uuid4().hex
+
+
+def make_staff(
+    role: Role = Role.ADMIN, *, name: str = "Ada Okafor", email: str | None = None, disabled: bool = False
+) -> StaffMember:
+    """Make a person who can sign in with the returned e-mail and password."""
+    address = email or f"{role}{next(_numbers)}@panel.example"
+    staff_id = transact(_insert_staff, role, name, address, disabled=disabled)
+    return StaffMember(id=staff_id, name=name, email=address, password=PASSWORD, role=role)
+
+
+def actor(role: Role = Role.ADMIN) -> Actor:
+    """Return somebody of this role who may act: the first there is, or a new one."""
+    known = transact(_find_staff, role)
+    return staff_actor(known) if known is not None else make_staff(role).actor
+
+
+def make_customer(
+    credit_minor: int = 0,
+    *,
+    name: str = "Brigid Nolan",
+    company: str = "",
+    email: str = "brigid@customer.example",
+    external_id: str | None = None,
+    status: str = "active",
+    joined_on: date = date(2024, 3, 1),
+    at: datetime | None = None,
+) -> int:
+    """Make a customer with this much credit (one lot of goodwill that never expires) and return the id."""
+    customer_id = transact(
+        _insert_customer,
+        name=name,
+        company=company,
+        email=email,
+        external_id=external_id,
+        status=status,
+        joined_on=joined_on,
+    )
+    if credit_minor:
+        give(customer_id, credit_minor, at=at)
+    return customer_id
+
+
+def give(
+    customer_id: int,
+    amount_minor: int,
+    *,
+    reason_id: int | None = None,
+    at: datetime | None = None,
+    by: Actor | None = None,
+    note: str = "",
+    ticket_ref: str = "",
+) -> Entry:
+    """Add credit (or remove it, with a minus) as an administrator would, repeats allowed, and return the entry."""
+    arguments: dict[str, Any] = {
+        "reason_id": reason_id or reason_named("Courtesy" if amount_minor > 0 else "Entered by mistake"),
+        "by": by or actor(),
+        "key": new_key(),
+        "note": note,
+        "ticket_ref": ticket_ref,
+        "duplicates_ok": True,
+    }
+    if at is None:
+        return transact(credits.adjust, customer_id, amount_minor, **arguments)
+    return transact_at(at, credits.adjust, customer_id, amount_minor, **arguments)
+
+
+def make_reason(name: str | None = None, **fields: Any) -> int:  # noqa: ANN401  (columns of `Reason`)
+    """Make a reason for both directions, goodwill, no expiry, unless `fields` says otherwise; return its id."""
+    return transact(_insert_reason, name or f"Reason {next(_numbers)}", fields)
+
+
+def reason_named(name: str) -> int:
+    """Return the id of a reason that every installation starts with."""
+    return transact(_find_reason, name)
+
+
+def limit_role(role: Role, *, add_max_minor: int | None = None, remove_max_minor: int | None = None) -> None:
+    """Set what people of this role may post alone."""
+
+    def change(session: Session) -> None:
+        rules = session.get_one(RoleRules, str(role))
+        rules.add_max_minor, rules.remove_max_minor = add_max_minor, remove_max_minor
+
+    transact(change)
+
+
+def change_settings(**fields: Any) -> None:  # noqa: ANN401  (columns of `Setting`)
+    """Change the panel's settings."""
+
+    def change(session: Session) -> None:
+        setting = session.get_one(Setting, 1)
+        for column, value in fields.items():
+            setattr(setting, column, value)
+
+    transact(change)
+
+
+def balance_of(customer_id: int) -> int:
+    """Return the stored balance, read anew."""
+    db.session.rollback()
+    statement = select(CreditAccount.balance_minor).where(CreditAccount.customer_id == customer_id)
+    return db.session.execute(statement).scalar_one()
+
+
+@cache
+def _password_hash() -> str:
+    return passwords.hash_password(PASSWORD)
+
+
+def _insert_staff(session: Session, role: Role, name: str, email: str, *, disabled: bool) -> int:
+    moment = now(session)
+    log_in = LogIn(
+        kind=LogInKind.STAFF,
+        email=email,
+        email_key=email_key(email),
+        password_hash=_password_hash(),
+        password_changed_at=moment,
+        created_at=moment,
+    )
+    session.add(log_in)
+    session.flush()
+    staff = Staff(
+        log_in_id=log_in.id,
+        name=name,
+        role=role,
+        created_at=moment,
+        disabled_at=moment if disabled else None,
+    )
+    session.add(staff)
+    session.flush()
+    return staff.id
+
+
+def _find_staff(session: Session, role: Role) -> int | None:
+    return session.scalar(select(func.min(Staff.id)).where(Staff.role == role, Staff.disabled_at.is_(None)))
+
+
+def _insert_customer(session: Session, /, **fields: Any) -> int:  # noqa: ANN401  (columns of `Customer`)
+    searched = {name: fields[name] for name in ("name", "company", "email", "external_id")}
+    customer = Customer(
+        **fields,
+        **customers.search_keys(**searched),
+        created_at=now(session),
+        updated_at=now(session),
+    )
+    session.add(customer)
+    session.flush()
+    ledger.create_accounts(session, [customer.id])
+    return customer.id
+
+
+def _insert_reason(session: Session, name: str, fields: dict[str, Any]) -> int:
+    chosen: dict[str, Any] = {
+        "direction": Direction.BOTH,
+        "class_": CreditClass.GOODWILL,
+        "position": 100,
+    } | fields
+    reason = Reason(name=name, name_key=fold(name), **chosen)
+    session.add(reason)
+    session.flush()
+    return reason.id
+
+
+def _find_reason(session: Session, name: str) -> int:
+    return session.execute(select(Reason.id).where(Reason.name_key == fold(name))).scalar_one()
+
+
+def moment(text: str = "2026-03-02 12:00") -> datetime:
+    """Return this time of day in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
