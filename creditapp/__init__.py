@@ -22,4 +22,29 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.from_mapping(settings.flask())
     init_database(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    _init_edge(app, settings)
     return app
+
+
+def _init_edge(app: Flask, settings: Config) -> None:
+    from creditapp.blueprints import register_blueprints
+    from creditapp.permissions import init_permissions
+    from creditapp.web.error_pages import init_error_pages
+    from creditapp.web.filters import init_filters
+    from creditapp.web.logs import init_logs
+    from creditapp.web.pages import init_pages
+    from creditapp.web.security import init_security
+    from creditapp.web.sessions import init_sessions
+    from creditapp.web.statics import init_statics
+    from creditapp.web.throttle import init_throttle
+
+    init_security(app, proxies=settings.proxies)
+    init_statics(app)
+    init_sessions(app)
+    init_logs(app)
+    register_blueprints(app)
+    init_permissions(app)
+    init_throttle(app)
+    init_filters(app)
+    init_pages(app)
+    init_error_pages(app)

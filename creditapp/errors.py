@@ -120,8 +120,8 @@ class BalanceMovedError(DomainError):
 
     def sentence(self, money: Money) -> str:
         return (
-            f"The balance was {money(self.seen_minor)} when this form was opened and is {money(self.balance_minor)} now. "
-            "Nothing was saved; check the amount and send it again."
+            f"The balance was {money(self.seen_minor)} when this form was opened and is now "
+            f"{money(self.balance_minor)}. Nothing was saved; check the amount and send it again."
         )
 
 
@@ -248,7 +248,8 @@ class EntryUsedError(DomainError):
     def sentence(self, money: Money) -> str:
         if self.unused_minor == 0:
             return f"{self.reference} has been used up and cannot be deleted."
-        return f"{self.reference} has been used in part and cannot be deleted. Void the unused {money(self.unused_minor)} instead."
+        unused = money(self.unused_minor)
+        return f"{self.reference} has been used in part and cannot be deleted. Void the unused {unused} instead."
 
 
 class NotYoursError(DomainError):
@@ -313,3 +314,20 @@ class PasswordError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return self.problem
+
+
+class ImportFileError(DomainError):
+    """A file as a whole cannot be read."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return self.problem
+
+
+class ImportCrossedError(DomainError):
+    """Another import made one of the customers at the same time."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "Somebody else is importing the same customers. Nothing was imported now; check the file again."

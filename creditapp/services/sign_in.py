@@ -1,0 +1,123 @@
+"""Signing in and out. A session is a row; without its row a cookie opens nothing.
+
+Passwords are checked outside of transactions: hashing takes long, and SQLite has one writer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from creditapp.db import now
+from creditapp.models import FormDraft, LogIn, LogInKind, LogInSession, Staff
+from creditapp.services import audit
+from creditapp.services.actor import SYSTEM, Actor
+from creditapp.services.audit import Action
+from creditapp.text import fold
+
+IDLE_MAX = timedelta(minutes=30)
+"""Staff who do nothing for so long have to sign in again."""
+SESSION_MAX = timedelta(hours=12)
+"""Staff sign in anew after this, however busy."""
+TOUCH_EVERY = timedelta(minutes=1)
+DRAFT_MAX = timedelta(minutes=30)
+TOKEN_BYTES = 32
+
+
+def token_digest(token: str) -> bytes:
+    """Return under which digest a session's token is stored."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLogIn:
+    """What a sign-in is checked against."""
+
+    log_in_id: int
+    password_hash: str
+    staff_id: int
+    disabled_at: datetime | None
+
+
+def find_staff_log_in(session: Session, email: str) -> StaffLogIn | None:
+    """Return the log-in of the staff member with this e-mail."""
+    statement = (
+        select(LogIn.id, LogIn.password_hash, Staff.id, Staff.disabled_at)
+        .join(Staff, Staff.log_in_id == LogIn.id)
+        .where(LogIn.kind == LogInKind.STAFF, LogIn.email_key == fold(email))
+    )
+    row = session.execute(statement).one_or_none()
+    return StaffLogIn(*row) if row is not None else None
+
+
+def open_session(session: Session, log_in_id: int, *, by: Actor, browser: str, new_hash: str | None = None) -> str:
+    """Open a session for a log-in whose password has been checked, and return its token.
+
+    `new_hash` replaces the stored one where its parameters are out of date. The token is shown only here.
+    """
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    moment = now(session)
+    if new_hash is not None:
+        session.execute(update(LogIn).where(LogIn.id == log_in_id).values(password_hash=new_hash))
+    session.execute(
+        insert(LogInSession).values(
+            token_digest=token_digest(token),
+            log_in_id=log_in_id,
+            created_at=moment,
+            seen_at=moment,
+            ends_at=moment + SESSION_MAX,
+            address=by.address,
+            browser=browser,
+        )
+    )
+    audit.record(session, Action.SIGNED_IN, by, "staff", by.id)
+    return token
+
+
+def record_failure(session: Session, *, staff_id: int | None, address: str) -> None:
+    """Write down that somebody tried to sign in and failed; `staff_id` where the e-mail is somebody's."""
+    by = Actor(SYSTEM.kind, None, address)
+    audit.record(session, Action.SIGN_IN_FAILED, by, "staff", staff_id)
+
+
+def close_session(session: Session, token: str, *, by: Actor) -> None:
+    """End the session with this token. Safe to repeat."""
+    session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(token)))
+    audit.record(session, Action.SIGNED_OUT, by, "staff", by.id)
+
+
+def close_all(session: Session, log_in_id: int) -> None:
+    """End every session of this log-in: after a new role, a new password, or when it is disabled."""
+    session.execute(delete(LogInSession).where(LogInSession.log_in_id == log_in_id))
+
+
+def touch(session: Session, token: str) -> None:
+    """Note that the session is in use."""
+    session.execute(
+        update(LogInSession).where(LogInSession.token_digest == token_digest(token)).values(seen_at=now(session))
+    )
+
+
+def keep_draft(session: Session, token: str, path: str, fields: list[list[str]]) -> str | None:
+    """Keep what was typed into a form whose session ran out; return the draft's id, None for an unknown session."""
+    log_in_id = session.scalar(select(LogInSession.log_in_id).where(LogInSession.token_digest == token_digest(token)))
+    if log_in_id is None:
+        return None
+    draft_id = secrets.token_urlsafe(TOKEN_BYTES)
+    values = {"id": draft_id, "log_in_id": log_in_id, "path": path, "fields": fields, "created_at": now(session)}
+    session.execute(insert(FormDraft).values(**values))
+    return draft_id
+
+
+def find_draft(session: Session, draft_id: str, log_in_id: int, moment: datetime) -> FormDraft | None:
+    """Return the draft if it is this person's and not too old."""
+    return session.scalar(
+        select(FormDraft).where(
+            FormDraft.id == draft_id, FormDraft.log_in_id == log_in_id, FormDraft.created_at > moment - DRAFT_MAX
+        )
+    )

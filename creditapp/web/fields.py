@@ -1,0 +1,132 @@
+"""Fields that give clean values under a typed name: `amount.minor`, `note.text`, `joined.day`."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from wtforms import DateField, Field, HiddenField, StringField
+from wtforms.validators import StopValidation
+from wtforms.widgets import TextArea
+
+from creditapp.errors import DomainError
+from creditapp.money import AMOUNT_CHARS_MAX, AmountError
+from creditapp.text import NOTE_CHARS_MAX, TextError, clean
+from creditapp.web.panel import current_panel
+
+ECHO_CHARS_MAX = 100_000
+"""How much of a text that is far too long is shown again."""
+KEY_CHARS_MAX = 64
+
+
+class AmountField(StringField):
+    """An amount of money; `minor` is its minor units once the form is valid. Empty is 0 when not `required`."""
+
+    def __init__(
+        self, label: str, *, signed: bool = False, zero: bool = False, required: bool = True, **kw: Any
+    ) -> None:
+        super().__init__(label, **kw)
+        self.signed, self.zero, self.required = signed, zero, required
+        self.minor = 0
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        typed = self.data or ""
+        if not self.required and not typed.strip():
+            return
+        try:
+            self.minor = current_panel().currency.parse(typed)
+        except AmountError as error:
+            raise StopValidation(str(error)) from None
+        if self.minor == 0 and not self.zero:
+            raise StopValidation("Enter an amount other than zero.")
+        if self.minor < 0 and not self.signed:
+            raise StopValidation("Enter an amount without a minus.")
+
+    def _value(self) -> str:
+        return (self.data or "")[:ECHO_CHARS_MAX]
+
+    @property
+    def limit_chars(self) -> int:
+        return AMOUNT_CHARS_MAX
+
+
+class LineField(StringField):
+    """One line of text; `text` is what is kept."""
+
+    lines = False
+
+    def __init__(self, label: str, *, chars_max: int = 200, required: str = "", **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, **kw)
+        self.chars_max, self.required = chars_max, required
+        self.text = ""
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        try:
+            self.text = clean(self.data, chars_max=self.chars_max, lines=self.lines)
+        except TextError as error:
+            raise StopValidation(str(error)) from None
+        if self.required and not self.text:
+            raise StopValidation(self.required)
+
+    def _value(self) -> str:
+        return (self.data or "")[:ECHO_CHARS_MAX]
+
+
+class NoteField(LineField):
+    """Several lines of text; `text` is what is kept."""
+
+    widget = TextArea()
+    lines = True
+
+    def __init__(self, label: str, *, chars_max: int = NOTE_CHARS_MAX, **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, chars_max=chars_max, **kw)
+
+
+class DayField(DateField):
+    """A calendar date; `day` is it, once the form is valid."""
+
+    def __init__(self, label: str, *, earliest: date = date(1970, 1, 1), **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, **kw)
+        self.earliest = earliest
+
+    def process_formdata(self, valuelist: Sequence[str]) -> None:
+        try:
+            super().process_formdata(list(valuelist))
+        except ValueError:
+            raise ValueError("Enter a date like 2026-03-14.") from None
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        if self.data is None:
+            raise StopValidation("Enter a date like 2026-03-14.")
+        if not self.earliest <= self.data <= date(9999, 12, 31):
+            raise StopValidation(f"Enter a date after {self.earliest:%Y-%m-%d}.")
+
+    @property
+    def day(self) -> date:
+        if self.data is None:
+            raise ValueError("The form has not been validated.")
+        return self.data
+
+
+class SubmissionField(HiddenField):
+    """A random key made when the page is drawn: sending the same form twice does its work once."""
+
+    def __init__(self, label: str = "", **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, default=lambda: secrets.token_urlsafe(18), **kw)
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        key = self.data or ""
+        if not 8 <= len(key) <= KEY_CHARS_MAX or not key.isascii() or not key.isprintable():  # noqa: PLR2004
+            self.data = secrets.token_urlsafe(18)
+            raise StopValidation("This form has lost its key. Nothing was saved; send it again.")
+
+    @property
+    def key(self) -> str:
+        return str(self.data)
+
+
+def refuse(field: Field, error: DomainError) -> None:
+    """Show beside `field` what the business refused."""
+    field.errors = [*field.errors, error.sentence(current_panel().currency.format)]

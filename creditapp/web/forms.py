@@ -1,0 +1,68 @@
+"""What every form is: protected against forgery, filled again from a draft, and strict about what is sent twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g, has_request_context, request
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import SelectMultipleField
+from wtforms.widgets import HiddenInput
+
+_EXPIRED = "This form had expired. Nothing was saved; check it and send it again."
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
+    """The base of all forms. A missing or foreign token is an error of the form like any other: nothing is lost."""
+
+    def __init__(self, formdata: Any = None, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+        self.from_draft = False
+        if formdata is None and has_request_context():
+            if request.method in {"POST", "PUT", "PATCH", "DELETE"}:
+                formdata = MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)])
+            elif g.get("draft") is not None:
+                formdata = MultiDict(g.draft)
+                self.from_draft = True
+        super().__init__(formdata=formdata, **kw)
+        self._tell_hidden_fields_apart()
+        if self.from_draft and "submission" in self:
+            self.submission.data = self.submission.default()
+
+    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ANN401  (WTForms' signature)
+        """Return whether every field is well-formed, the token is ours, and no field was sent twice."""
+        valid = bool(super().validate(extra_validators))
+        for field in self:
+            several = isinstance(field, SelectMultipleField)
+            if not several and len(request.form.getlist(field.name)) > 1:
+                field.errors = [*field.errors, "This field was sent more than once. Send the form again."]
+                valid = False
+        return valid
+
+    def _tell_hidden_fields_apart(self) -> None:
+        """Several forms on one page have a token each; their ids must differ."""
+        if not has_request_context():
+            return
+        g.forms_made = g.get("forms_made", 0) + 1
+        for field in self:
+            if isinstance(field.widget, HiddenInput):
+                field.id = f"{field.name}-{g.forms_made}"
+
+    @property
+    def problems(self) -> list[tuple[str, str | None]]:
+        """Every message with the id of the field it stands beside; None where it concerns the whole form."""
+        found: list[tuple[str, str | None]] = []
+        for field in self:
+            for error in field.errors:
+                if field.type == "CSRFTokenField":
+                    found.append((_EXPIRED, None))
+                elif isinstance(field.widget, HiddenInput):
+                    found.append((str(error), None))
+                else:
+                    found.append((str(error), field.id))
+        found += [(str(error), None) for error in self.form_errors]
+        return found
+
+
+class BareForm(Form):
+    """A form with nothing but its token: a button that does something."""

@@ -1,0 +1,148 @@
+"""Who is signed in: Flask-Login over session rows, and the signed cookie that carries the token.
+
+The cookie is signed but not dated: a clock that steps back must not sign everybody out. How long a session lasts is
+the row's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_login import LoginManager, current_user
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from creditapp.db import db, transact
+from creditapp.models import LogInSession, Role, Staff
+from creditapp.services import sign_in
+from creditapp.services.actor import Actor, staff
+from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
+
+_SECRET_FIELDS = {"password", "csrf_token", "submission"}
+_DRAFT_FIELDS_MAX = 200
+_DRAFT_CHARS_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The staff member who is signed in, as Flask-Login wants one."""
+
+    id: int
+    name: str
+    role: str
+    log_in_id: int
+    token: str
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+
+    def get_id(self) -> str:
+        return self.token
+
+    @property
+    def role_label(self) -> str:
+        return Role(self.role).label
+
+
+class UndatedCookie(SecureCookieSessionInterface):
+    """Flask's signed cookie without a date."""
+
+    def open_session(self, app: Flask, request: Any) -> SecureCookieSession | None:  # noqa: ANN401  (Flask's signature)
+        serializer = self._serializer(app)
+        value = request.cookies.get(self.get_cookie_name(app))
+        if not value:
+            return self.session_class()
+        try:
+            return self.session_class(serializer.loads(value))
+        except BadSignature:
+            return self.session_class()
+
+    def get_signing_serializer(self, app: Flask) -> Any:  # noqa: ANN401  (Flask expects its dated one)
+        return self._serializer(app)
+
+    def _serializer(self, app: Flask) -> URLSafeSerializer:
+        keys = [*reversed(app.config["SECRET_KEY_FALLBACKS"]), app.config["SECRET_KEY"]]
+        return URLSafeSerializer(
+            keys,
+            salt=self.salt,
+            serializer=self.serializer if hasattr(self, "serializer") else None,
+            signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
+        )
+
+
+def init_sessions(app: Flask) -> None:
+    """Let requests know who asks."""
+    app.session_interface = UndatedCookie()
+    manager = LoginManager(app)
+    manager.session_protection = None
+    manager.user_loader(load_viewer)
+    manager.unauthorized_handler(_ask_to_sign_in)
+    app.before_request(_look_for_a_draft)
+    app.before_request(_note_use)
+
+
+def load_viewer(token: str) -> Viewer | None:
+    """Return who the session with this token belongs to; None once it has ended."""
+    moment = datetime.now(UTC)
+    statement = (
+        select(Staff.id, Staff.name, Staff.role, LogInSession.log_in_id, LogInSession.seen_at)
+        .join(Staff, Staff.log_in_id == LogInSession.log_in_id)
+        .where(
+            LogInSession.token_digest == sign_in.token_digest(token),
+            LogInSession.ends_at > moment,
+            LogInSession.seen_at > moment - IDLE_MAX,
+            Staff.disabled_at.is_(None),
+        )
+    )
+    row = db.session.execute(statement).one_or_none()
+    if row is None:
+        return None
+    g.session_is_stale = moment - row[4] > TOUCH_EVERY
+    return Viewer(row[0], row[1], row[2], row[3], token)
+
+
+def current_actor() -> Actor:
+    """Return the signed-in staff member as services want to know them."""
+    return staff(current_user.id, request.remote_addr or "")
+
+
+def start(token: str) -> None:
+    """Carry the token of a new session in the cookie, and nothing of the old one."""
+    session.clear()
+    session["_user_id"] = token
+    session["_fresh"] = True
+
+
+def _ask_to_sign_in() -> Response:
+    """Send to the sign-in page, keeping what was typed where the session has merely run out."""
+    if request.method in {"GET", "HEAD"}:
+        return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+    fields = [
+        [name, value]
+        for name, value in request.form.items(multi=True)
+        if name not in _SECRET_FIELDS and len(value) <= _DRAFT_CHARS_MAX
+    ][:_DRAFT_FIELDS_MAX]
+    token = session.get("_user_id", "")
+    draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token else None
+    back = f"{request.path}?draft={quote(draft_id)}" if draft_id else request.path
+    return redirect(url_for("auth.sign_in", next=back), 303)
+
+
+def _look_for_a_draft() -> None:
+    draft_id = request.args.get("draft", "") if request.method == "GET" else ""
+    if not draft_id or not current_user.is_authenticated:
+        return
+    draft = sign_in.find_draft(db.session(), draft_id, current_user.log_in_id, datetime.now(UTC))
+    if draft is not None and draft.path == request.path:
+        g.draft = [(name, value) for name, value in draft.fields]
+
+
+def _note_use() -> None:
+    if current_user.is_authenticated and g.get("session_is_stale"):
+        transact(sign_in.touch, current_user.token)
