@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,21 @@ def create(session: Session, fields: CustomerFields, *, by: Actor, key: str) -> 
     request_keys.keep(session, "customer", key, str(customer_id))
     audit.record(session, Action.CUSTOMER_CREATED, by, "customer", customer_id, after=asdict(fields))
     return customer_id
+
+
+def create_many(session: Session, many: Sequence[CustomerFields]) -> list[int]:
+    """Make customers with empty credit accounts, and return their ids in the same order. Auditing is the caller's.
+
+    Raises:
+        IntegrityError: an external id is taken, or named twice.
+    """
+    moment = now(session)
+    common = {"version": 1, "created_at": moment, "updated_at": moment}
+    rows = [fields.columns() | common for fields in many]
+    statement = insert(Customer).returning(Customer.id, sort_by_parameter_order=True)
+    customer_ids = list(session.execute(statement, rows).scalars())
+    ledger.create_accounts(session, customer_ids)
+    return customer_ids
 
 
 def edit(session: Session, customer_id: int, fields: CustomerFields, *, version: int, by: Actor) -> None:

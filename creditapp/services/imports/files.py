@@ -1,0 +1,169 @@
+"""From bytes to cells: a CSV file read line by line, in bounded memory, with its mistakes named by line."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from creditapp.errors import ImportFileError
+
+LINE_BYTES_MAX = 1_000_000
+CELL_CHARS_MAX = 131_072
+HEADER_CELLS_MAX = 200
+
+NAMES = {
+    "external_id": ("external id", "id", "client id", "customer id", "user id"),
+    "name": ("name", "full name", "client name", "customer name"),
+    "company": ("company", "company name", "organisation", "organization"),
+    "email": ("email", "e mail", "email address", "e mail address"),
+    "opening_balance": ("opening balance", "balance", "credit", "credit balance"),
+    "joined_on": ("joined on", "joined", "date created", "created", "created at", "signup date"),
+}
+"""How panels call the columns. Case, spaces, underscores and hyphens make no difference."""
+OPTIONAL = {"company"}
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+_FOREIGN = (
+    (b"\xff\xfe", "is in UTF-16"),
+    (b"\xfe\xff", "is in UTF-16"),
+    (b"PK\x03\x04", "is a spreadsheet"),
+    (b"\xd0\xcf\x11\xe0", "is a spreadsheet"),
+    (b"\x1f\x8b", "is compressed"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where each known column stands in a line, and which columns nobody here knows."""
+
+    places: dict[str, int]
+    width: int
+    ignored: tuple[str, ...]
+
+    def cell(self, cells: list[str], column: str) -> str:
+        """Return what a line says in this column; an optional column that is not there is empty."""
+        place = self.places.get(column)
+        return "" if place is None else cells[place]
+
+
+@dataclass(frozen=True, slots=True)
+class RawLine:
+    """A line's cells, and where in the file it begins."""
+
+    number: int
+    cells: list[str]
+
+
+def read(source: BinaryIO, *, bytes_max: int | None = None) -> tuple[Table, Iterator[RawLine]]:
+    """Return the file's columns and its lines, which are read as they are asked for. Empty lines are left out.
+
+    Raises:
+        ImportFileError: it is no CSV file in UTF-8, lacks a column, or is larger than `bytes_max`; asking for a line
+            raises it too.
+    """
+    source.seek(0)
+    lines = _lines(source, bytes_max)
+    first = next(lines, "")
+    if not first.strip():
+        raise ImportFileError(
+            "The file is empty." if not first else "The first line is empty; it must name the columns."
+        )
+    delimiter = max(",;\t", key=first.count)
+    rows = _rows(_chain(first, lines), delimiter)
+    header = next(rows)
+    return _table(header), rows
+
+
+def _lines(source: BinaryIO, bytes_max: int | None) -> Iterator[str]:
+    """Yield the file's lines as text, with their ends."""
+    number = count = 0
+    while raw := source.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        if number == 1:
+            raw = _without_mark(raw)
+        if len(raw) > LINE_BYTES_MAX:
+            raise ImportFileError(f"Line {number} is longer than {LINE_BYTES_MAX:,} bytes.")
+        if bytes_max is not None and count + len(raw) > bytes_max:
+            raise ImportFileError(
+                f"The file is larger than {bytes_max // 1_000_000} MB; split it, or import it on the command line."
+            )
+        try:
+            yield raw.decode()
+        except UnicodeDecodeError as error:
+            raise ImportFileError(
+                f"Line {number} is not UTF-8 (byte {count + error.start + 1} of the file); "
+                "save the file as “CSV UTF-8” and try again."
+            ) from error
+        count += len(raw)
+
+
+def _without_mark(raw: bytes) -> bytes:
+    for mark, what in _FOREIGN:
+        if raw.startswith(mark):
+            raise ImportFileError(f"This file {what}; save it as “CSV UTF-8” and try again.")
+    if b"\x00" in raw[:4]:
+        raise ImportFileError("This file is in UTF-16; save it as “CSV UTF-8” and try again.")
+    return raw.removeprefix(_UTF8_MARK)
+
+
+def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _rows(lines: Iterator[str], delimiter: str) -> Iterator[RawLine]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise ImportFileError(f"Line {number} cannot be read: {_why(error)}") from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield RawLine(number, cells)
+
+
+def _why(error: csv.Error) -> str:
+    """Say what Python's csv module says in words for the person who made the file."""
+    words = str(error)
+    if "field limit" in words:
+        return f"a cell is longer than {CELL_CHARS_MAX:,} characters. Is a quotation mark not closed?"
+    if "unexpected end of data" in words:
+        return "a quotation mark is opened here and never closed."
+    if "expected after" in words:
+        return 'after a closing quotation mark comes more text. Inside quotes, write a quotation mark twice ("").'
+    return "its line break is an old one (a bare CR). Save the file with Windows or Unix line breaks."
+
+
+def _table(header: RawLine) -> Table:
+    if len(header.cells) > HEADER_CELLS_MAX:
+        raise ImportFileError(f"The first line names {len(header.cells)} columns; at most {HEADER_CELLS_MAX} are read.")
+    known = {_folded(name): column for column, names in NAMES.items() for name in names}
+    places: dict[str, int] = {}
+    ignored = []
+    for place, title in enumerate(header.cells):
+        column = known.get(_folded(title))
+        if column is None:
+            ignored.append(title.strip()[:40])
+        elif column in places:
+            other = header.cells[places[column]].strip()
+            raise ImportFileError(f"The columns “{other}” and “{title.strip()}” mean the same; leave one of them out.")
+        else:
+            places[column] = place
+    missing = [column for column in NAMES if column not in places and column not in OPTIONAL]
+    if missing:
+        told = ", ".join(f"“{column}”" for column in missing)
+        raise ImportFileError(
+            f"The first line does not name {told}. "
+            f"It must name the columns: {', '.join(NAMES)} (company may be left out)."
+        )
+    return Table(places, len(header.cells), tuple(ignored))
+
+
+def _folded(title: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", title.strip().casefold()))
