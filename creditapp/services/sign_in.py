@@ -18,7 +18,7 @@ from creditapp.models import FormDraft, LogIn, LogInKind, LogInSession, Staff
 from creditapp.services import audit
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.audit import Action
-from creditapp.text import fold
+from creditapp.services.staff import email_key
 
 IDLE_MAX = timedelta(minutes=30)
 """Staff who do nothing for so long have to sign in again."""
@@ -49,7 +49,7 @@ def find_staff_log_in(session: Session, email: str) -> StaffLogIn | None:
     statement = (
         select(LogIn.id, LogIn.password_hash, Staff.id, Staff.disabled_at)
         .join(Staff, Staff.log_in_id == LogIn.id)
-        .where(LogIn.kind == LogInKind.STAFF, LogIn.email_key == fold(email))
+        .where(LogIn.kind == LogInKind.STAFF, LogIn.email_key == email_key(email))
     )
     row = session.execute(statement).one_or_none()
     return StaffLogIn(*row) if row is not None else None
