@@ -48,7 +48,9 @@ def verbatim(cell: str, *, chars_max: int) -> str:
     Raises:
         TextError: it holds a control character other than a line break or tab, half of a surrogate pair, or too much.
     """
-    if any(unicodedata.category(c) in {"Cc", "Cs"} and c not in _KEPT_IN_CELLS for c in cell):
+    if not cell.isprintable() and any(
+        unicodedata.category(c) in {"Cc", "Cs"} and c not in _KEPT_IN_CELLS for c in cell
+    ):
         raise TextError("This text holds a control character; remove it.")
     kept = unicodedata.normalize("NFC", cell)
     if len(kept) > chars_max:
@@ -61,6 +63,8 @@ def fold(text: str) -> str:
 
     Marks are accents and the like, and what cannot be seen at all: direction marks, joiners, soft hyphens.
     """
+    if text.isascii():
+        return " ".join(text.replace("\x00", "").lower().split())
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     return " ".join(bare.replace("\x00", "").split())

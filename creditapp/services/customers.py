@@ -40,7 +40,11 @@ class CustomerFields:
     def columns(self) -> dict[str, Any]:
         """Return what the row holds of the profile, with what searches look into."""
         return {
-            **asdict(self),
+            "name": self.name,
+            "email": self.email,
+            "joined_on": self.joined_on,
+            "company": self.company,
+            "external_id": self.external_id,
             "status": str(self.status),
             **search_keys(self.name, self.company, self.email, self.external_id),
         }
@@ -74,14 +78,17 @@ def create(session: Session, fields: CustomerFields, *, by: Actor, key: str) -> 
 def create_many(session: Session, many: Sequence[CustomerFields]) -> list[int]:
     """Make customers with empty credit accounts, and return their ids in the same order. Auditing is the caller's.
 
+    Each has an external id; by that the rows are told apart.
+
     Raises:
         IntegrityError: an external id is taken, or named twice.
     """
     moment = now(session)
     common = {"version": 1, "created_at": moment, "updated_at": moment}
     rows = [fields.columns() | common for fields in many]
-    statement = insert(Customer).returning(Customer.id, sort_by_parameter_order=True)
-    customer_ids = list(session.execute(statement, rows).scalars())
+    statement = insert(Customer).returning(Customer.external_id, Customer.id)
+    made = dict(session.execute(statement, rows).all())
+    customer_ids = [made[fields.external_id] for fields in many]
     ledger.create_accounts(session, customer_ids)
     return customer_ids
 
