@@ -32,20 +32,24 @@ def check_audit(session: Session) -> Iterator[Finding]:
     """Yield what is wrong in the audit log."""
     key = ledger_key(session)
     count, before = 0, ZERO_HASH
-    row: Any
-    for row in session.connection().execute(_WALK, execution_options={"yield_per": ROWS_AT_ONCE}):
-        count += 1
-        if row.seq != count:
-            yield Finding("audit sequence", None, row.seq, f"it is number {count} of the log")
-        if not compare_digest(audit.audit_hash(key, before, row._mapping), row.hash):  # noqa: SLF001  (the row's public mapping)
-            yield Finding("audit chain", None, row.seq, "its content or the row before it is not what was sealed")
-        if row.details_seq is None:
-            yield Finding("audit details", None, row.seq, "its details are missing")
-        elif row.erased_at is None and not compare_digest(
-            audit.details_digest(row.salt or b"", row.details or {}), row.details_digest
-        ):
-            yield Finding("audit details", None, row.seq, "its details are not what was sealed")
-        before = row.hash
+    with session.connection().execute(_WALK, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        for row in rows:
+            count += 1
+            yield from _check_row(key, row, count, before)
+            before = row.hash
     head = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
     if head is None or head.seq != count or not compare_digest(head.hash, before):
         yield Finding("audit head", None, None, f"the head does not stand at the log's last row, {count}")
+
+
+def _check_row(key: bytes, row: Any, count: int, before: bytes) -> Iterator[Finding]:  # noqa: ANN401  (a row of the walk)
+    if row.seq != count:
+        yield Finding("audit sequence", None, row.seq, f"it is number {count} of the log")
+    if not compare_digest(audit.audit_hash(key, before, row._mapping), row.hash):  # noqa: SLF001  (the row's public mapping)
+        yield Finding("audit chain", None, row.seq, "its content or the row before it is not what was sealed")
+    if row.details_seq is None:
+        yield Finding("audit details", None, row.seq, "its details are missing")
+    elif row.erased_at is None and not compare_digest(
+        audit.details_digest(row.salt or b"", row.details or {}), row.details_digest
+    ):
+        yield Finding("audit details", None, row.seq, "its details are not what was sealed")

@@ -46,9 +46,9 @@ _WALK = (
 def check_entries(session: Session) -> Iterator[Finding]:
     """Yield what is wrong inside each customer's history."""
     key = ledger_key(session)
-    rows = session.connection().execute(_WALK, execution_options={"yield_per": ROWS_AT_ONCE})
-    for customer_id, history in groupby(rows, key=attrgetter("account_id")):
-        yield from _check_history(key, customer_id, history)
+    with session.connection().execute(_WALK, execution_options={"yield_per": ROWS_AT_ONCE}) as rows:
+        for customer_id, history in groupby(rows, key=attrgetter("account_id")):
+            yield from _check_history(key, customer_id, history)
 
 
 def _check_history(key: bytes, customer_id: int, history: Iterator[Any]) -> Iterator[Finding]:

@@ -230,10 +230,10 @@ def check_sums(session: Session) -> Iterator[Finding]:
     connection = session.connection()
     laws = (*_LAWS, *_whole_numbers()) if connection.dialect.name == "sqlite" else _LAWS
     for law in laws:
-        for customer_id, seq, *facts in connection.execute(
-            text(law.question), law.values, execution_options={"yield_per": ROWS_AT_ONCE}
-        ):
-            yield Finding(law.check, customer_id, seq, law.sentence.format(*facts))
+        question, options = text(law.question), {"yield_per": ROWS_AT_ONCE}
+        with connection.execute(question, law.values, execution_options=options) as rows:
+            for customer_id, seq, *facts in rows:
+                yield Finding(law.check, customer_id, seq, law.sentence.format(*facts))
 
 
 def _whole_numbers() -> Iterator[_Law]:
