@@ -34,6 +34,8 @@ def clean(text: str | None, *, chars_max: int, lines: bool = False) -> str:
     if not lines:
         typed = " ".join(typed.split())
     kept = "".join(c for c in typed if c in _KEPT_CONTROLS or unicodedata.category(c) != "Cc").strip()
+    if not lines:
+        kept = " ".join(kept.split())  # a control character may have stood between two spaces
     if len(kept) > chars_max:
         raise TextError(f"Use at most {chars_max:,} characters; this has {len(kept):,}.")
     return kept
