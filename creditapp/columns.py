@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, DateTime, Integer
+from sqlalchemy import BigInteger, DateTime, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """A whole number that may number rows: SQLite counts by itself only on INTEGER."""
 
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+"""A folded text in the order of its code points on both engines, so that an index finds what begins with something."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -21,6 +24,18 @@ _MICROSECOND = timedelta(microseconds=1)
 def to_microseconds(moment: datetime) -> int:
     """Return the microseconds between 1970 and `moment`, exactly."""
     return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """Return the moment so many microseconds after 1970.
+
+    Raises:
+        ValueError: no calendar has it.
+    """
+    try:
+        return _EPOCH + _MICROSECOND * microseconds
+    except OverflowError:
+        raise ValueError("No calendar has this moment.") from None
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -48,5 +63,5 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name == "sqlite":
-            return _EPOCH + _MICROSECOND * int(value)
+            return from_microseconds(int(value))
         return value.astimezone(UTC)  # type: ignore[no-any-return]

@@ -2,6 +2,8 @@
 
 from creditapp.models.audit import AuditDetails, AuditHead, AuditRow
 from creditapp.models.credit import (
+    ADJUSTMENTS,
+    LOUD_ADJUSTMENTS,
     CreditAccount,
     CreditClass,
     CreditDraw,
@@ -22,6 +24,8 @@ from creditapp.models.setting import Setting
 from creditapp.models.staff import Role, RoleRules, Staff
 
 __all__ = [
+    "ADJUSTMENTS",
+    "LOUD_ADJUSTMENTS",
     "TOTAL_SHARDS",
     "AuditDetails",
     "AuditHead",

@@ -61,6 +61,11 @@ class Kind(StrEnum):
     MERGED_IN = "merged_in"
 
 
+ADJUSTMENTS = "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void')"
+"""The entries that people make by hand, in SQL: a query must say it in these words to be served by their indexes."""
+LOUD_ADJUSTMENTS = f"{ADJUSTMENTS} AND NOT is_quiet"
+
+
 class Effect(StrEnum):
     """What an entry does to lots: makes one, takes from some, or gives back to those taken from."""
 
@@ -163,12 +168,35 @@ class CreditEntry(Base):
             "posted_at",
             "customer_id",
             "seq",
-            postgresql_where=text(
-                "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void') AND NOT is_quiet"
-            ),
-            sqlite_where=text(
-                "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void') AND NOT is_quiet"
-            ),
+            postgresql_where=text(LOUD_ADJUSTMENTS),
+            sqlite_where=text(LOUD_ADJUSTMENTS),
+        ),
+        Index(
+            "ix_credit_entries_kind",
+            "kind",
+            "posted_at",
+            "customer_id",
+            "seq",
+            postgresql_where=text(ADJUSTMENTS),
+            sqlite_where=text(ADJUSTMENTS),
+        ),
+        Index(
+            "ix_credit_entries_reason_id",
+            "reason_id",
+            "posted_at",
+            "customer_id",
+            "seq",
+            postgresql_where=text("reason_id IS NOT NULL"),
+            sqlite_where=text("reason_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_credit_entries_staff",
+            "actor_id",
+            "posted_at",
+            "customer_id",
+            "seq",
+            postgresql_where=text("actor = 'staff'"),
+            sqlite_where=text("actor = 'staff'"),
         ),
         Index(
             "ix_credit_entries_reversed_seq",

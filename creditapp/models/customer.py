@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from creditapp.columns import Id, UtcDateTime
+from creditapp.columns import Id, Key, UtcDateTime
 from creditapp.db import Base
 
 NAME_CHARS_MAX = 200
@@ -46,9 +46,9 @@ class Customer(Base):
     email: Mapped[str] = mapped_column(String(EMAIL_CHARS_MAX))
     status: Mapped[str] = mapped_column(String(16), default=CustomerStatus.ACTIVE)
     joined_on: Mapped[date]
-    name_key: Mapped[str] = mapped_column(Text)
+    name_key: Mapped[str] = mapped_column(Key)
     """The name, folded in Python, for sorting and prefix search."""
-    email_key: Mapped[str] = mapped_column(Text)
+    email_key: Mapped[str] = mapped_column(Key)
     search_key: Mapped[str] = mapped_column(Text)
     """Name, company, e-mail and external id, folded in Python, for trigram search."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))

@@ -12,6 +12,7 @@ revision = "0001"
 down_revision = None
 
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")
 
 OF_CUSTOMER = (
@@ -38,6 +39,8 @@ KEPT = (
 """Rows that may change, each in its own way, but never go."""
 
 ZERO_HASH = bytes(32)
+
+ADJUSTMENTS = "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void')"
 
 KINDS = (
     ("added", 1, "issues"),
@@ -143,8 +146,8 @@ def _create_references() -> None:
         sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("joined_on", sa.Date(), nullable=False),
-        sa.Column("name_key", sa.Text(), nullable=False),
-        sa.Column("email_key", sa.Text(), nullable=False),
+        sa.Column("name_key", KEY, nullable=False),
+        sa.Column("email_key", KEY, nullable=False),
         sa.Column("search_key", sa.Text(), nullable=False),
         sa.Column("merged_into_id", ID, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -521,13 +524,21 @@ def _create_ledger() -> None:
         "ix_credit_entries_adjustments",
         "credit_entries",
         ["posted_at", "customer_id", "seq"],
-        postgresql_where=sa.text(
-            "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void') AND NOT is_quiet"
-        ),
-        sqlite_where=sa.text(
-            "kind IN ('added', 'removed', 'correction', 'opening', 'reversal', 'void') AND NOT is_quiet"
-        ),
+        postgresql_where=sa.text(f"{ADJUSTMENTS} AND NOT is_quiet"),
+        sqlite_where=sa.text(f"{ADJUSTMENTS} AND NOT is_quiet"),
     )
+    for name, column, where in (
+        ("kind", "kind", ADJUSTMENTS),
+        ("reason_id", "reason_id", "reason_id IS NOT NULL"),
+        ("staff", "actor_id", "actor = 'staff'"),
+    ):
+        op.create_index(
+            f"ix_credit_entries_{name}",
+            "credit_entries",
+            [column, "posted_at", "customer_id", "seq"],
+            postgresql_where=sa.text(where),
+            sqlite_where=sa.text(where),
+        )
     op.create_index("ix_credit_entries_posted_at", "credit_entries", ["posted_at", "customer_id", "seq"])
     op.create_index(
         "ix_credit_entries_reversed_seq",
