@@ -1,0 +1,162 @@
+"""Searching: what a typed text may mean, and the conditions that find it by index on both engines.
+
+Three letters and up go through the trigram index (pg_trgm, FTS5), fewer are the beginning of a name or an e-mail.
+A rare text is looked up; a common one is met soon enough on the way through the list's own order, and looking all of
+its rows up would be the slower way. PostgreSQL chooses by its statistics; SQLite keeps none, so its index is asked
+first whether there are more than `RARE_MAX`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    column,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+    tuple_,
+    union,
+)
+
+from creditapp.models import CreditEntryText, Customer
+from creditapp.text import fold
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+TYPED_CHARS_MAX = 200
+"""What people type into a search box is shorter; the rest is cut off."""
+TRIGRAM = 3
+RARE_MAX = 2000
+ID_MAX = 2**53
+_REFERENCE = re.compile(r"(?:CR-)?([1-9][0-9]{0,15})-([1-9][0-9]{0,15})", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"(#?)([1-9][0-9]{0,15})", re.ASCII)
+_LAST = "\U0010ffff"
+_CUSTOMER_INDEX = table("customer_search", column("rowid", Integer), column("customer_search", Text))
+_NOTE_INDEX = table("note_search", column("rowid", Integer), column("note_search", Text))
+
+
+@dataclass(frozen=True, slots=True)
+class EntryKey:
+    """An entry by its reference."""
+
+    customer_id: int
+    seq: int
+
+
+def typed_text(value: str) -> str:
+    """Return what was typed without what no name holds: NUL, broken characters, ends, and more than anybody types."""
+    return value.replace("\x00", "").encode(errors="ignore").decode().strip()[:TYPED_CHARS_MAX].strip()
+
+
+def read_reference(typed: str) -> EntryKey | None:
+    """Return the entry that `CR-1108-17` or `1108-17` names."""
+    match = _REFERENCE.fullmatch(typed)
+    if match is None or max(int(match[1]), int(match[2])) > ID_MAX:
+        return None
+    return EntryKey(int(match[1]), int(match[2]))
+
+
+def read_number(typed: str) -> int | None:
+    """Return the customer that `#1108` names; a number without the mark may mean other things too."""
+    number, is_marked = _number(typed)
+    return number if is_marked else None
+
+
+def customers_matching(session: Session, typed: str) -> ColumnElement[bool]:
+    """Return the condition for the customers that `typed` may mean: number, name, company, e-mail, external id.
+
+    Every word must be there, in any order. Put it into a SELECT that is ordered by an index and limited.
+    """
+    number, is_marked = _number(typed)
+    has_number = false() if number is None else Customer.id == number
+    words = fold(typed).split()
+    if is_marked or not words:
+        return has_number
+    if all(len(word) < TRIGRAM for word in words):
+        return Customer.id.in_(_beginning_with(" ".join(words), number))
+    is_like = and_(*[_holds(Customer.search_key, word) for word in words])
+    if _is_rare(session, _CUSTOMER_INDEX, words):
+        is_like = and_(Customer.id.in_(_found(_CUSTOMER_INDEX, words)), is_like)
+    return or_(has_number, is_like) if number else is_like
+
+
+def notes_matching(
+    session: Session, customer_id: ColumnElement[int], seq: ColumnElement[int], typed: str
+) -> ColumnElement[bool]:
+    """Return the condition for entries, named by two columns, whose note or ticket holds every word of `typed`.
+
+    `can_search_notes` says whether there are letters enough.
+    """
+    words = fold(typed).split()
+    t = CreditEntryText.__table__.alias("searched")
+    is_like = and_(*[_holds(t.c.search_key, word) for word in words])
+    keys = select(t.c.customer_id, t.c.seq).where(is_like)
+    if session.get_bind().dialect.name == "postgresql":
+        return tuple_(customer_id, seq).in_(keys)
+    if _is_rare(session, _NOTE_INDEX, words):
+        rowid: ColumnElement[int] = literal_column("searched.rowid")
+        return tuple_(customer_id, seq).in_(keys.where(rowid.in_(_found(_NOTE_INDEX, words))))
+    on_the_way = select(literal(1)).select_from(t).where(t.c.customer_id == customer_id, t.c.seq == seq, is_like)
+    return on_the_way.exists()
+
+
+def can_search_notes(typed: str) -> bool:
+    """Return whether there are letters enough to search notes for."""
+    return any(len(word) >= TRIGRAM for word in fold(typed).split())
+
+
+def plan_afresh(session: Session) -> None:
+    """Let PostgreSQL plan for what is really searched, for the rest of this transaction."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
+def _number(typed: str) -> tuple[int | None, bool]:
+    """Return the number that was typed, if it is one that a row may have, and whether it had a `#`."""
+    match = _NUMBER.fullmatch(typed)
+    if match is None:
+        return None, typed.startswith("#") and typed[1:].isdigit()
+    return (int(match[2]) if int(match[2]) <= ID_MAX else None), bool(match[1])
+
+
+def _beginning_with(start: str, number: int | None) -> Select[Any]:
+    """Select the ids of customers whose name or e-mail begins so, or whose number or external id it is."""
+    keys = (Customer.name_key, Customer.email_key)
+    ways = [select(Customer.id).where(key >= start, key < start + _LAST) for key in keys]
+    if number is not None:
+        ways.append(select(Customer.id).where(or_(Customer.id == number, Customer.external_id == str(number))))
+    return select(union(*ways).subquery().c.id)
+
+
+def _holds(key: Any, word: str) -> ColumnElement[bool]:  # noqa: ANN401  (a column, in any of SQLAlchemy's guises)
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    condition: ColumnElement[bool] = key.like(f"%{escaped}%", escape="\\")
+    return condition
+
+
+def _is_rare(session: Session, index: Any, words: list[str]) -> bool:  # noqa: ANN401  (a table)
+    """Return whether SQLite should look the words up; PostgreSQL decides by itself."""
+    if session.get_bind().dialect.name != "sqlite":
+        return False
+    some = _found(index, words).limit(RARE_MAX + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one() <= RARE_MAX
+
+
+def _found(index: Any, words: list[str]) -> Select[Any]:  # noqa: ANN401  (a table)
+    """Select the row numbers under which SQLite's index has all words of three letters and up."""
+    phrases = " ".join('"' + word.replace('"', '""') + '"' for word in words if len(word) >= TRIGRAM)
+    return select(index.c.rowid).where(index.c[index.name].op("MATCH")(phrases))
