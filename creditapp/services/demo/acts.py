@@ -69,7 +69,17 @@ def carry_out(session: Session, acts: list[Act], earlier: dict[int, Entry | None
 
 
 def _post(session: Session, new: list[tuple[Act, Posting]]) -> list[Entry | DomainError]:
-    return ledger.post_many(session, [(act.customer_id, posting) for act, posting in new])
+    """Post what happens at one moment: alone the quick way, several together."""
+    if len(new) > 1:
+        return ledger.post_many(session, [(act.customer_id, posting) for act, posting in new])
+    act, posting = new[0]
+    try:
+        account, panel, _rest = ledger.open_account(
+            session, act.customer_id, posting.key, posting.content, debit=posting.amount_minor < 0
+        )
+        return [account.posted or ledger.post(session, account, panel, posting)]
+    except DomainError as refusal:
+        return [refusal]
 
 
 def _undo(session: Session, act: Act, original: Entry, key: str) -> Entry | DomainError:
