@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Select, bindparam, cast, func, or_, select
+from sqlalchemy import BigInteger, Select, bindparam, case, cast, func, or_, select
 
 from creditapp.columns import UtcDateTime
 from creditapp.db import now
@@ -453,7 +453,12 @@ def _select_net_draws() -> Select[*tuple[Any, ...]]:
             or_(d.entry_seq == bindparam("its_seq"), d.entry_seq.in_(undone_by)),
         )
         .group_by(d.lot_seq, CreditLot.class_, CreditLot.expires_at)
-        .order_by(CreditLot.expires_at.is_not(None), CreditLot.expires_at.desc(), d.lot_seq.desc())
+        .order_by(
+            CreditLot.expires_at.is_not(None),
+            CreditLot.expires_at.desc(),
+            case({str(class_): rank for class_, rank in ledger.CLASS_ORDER.items()}, value=CreditLot.class_).desc(),
+            d.lot_seq.desc(),
+        )
     )
 
 

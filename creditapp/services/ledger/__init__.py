@@ -11,9 +11,10 @@ from creditapp.services.ledger.accounts import create_accounts, open_account
 from creditapp.services.ledger.chain import LINKS, ZERO_HASH, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
 from creditapp.services.ledger.posting import post, post_many
-from creditapp.services.ledger.terms import Account, Entry, Lot, Move, Panel, Posting, reference, zone
+from creditapp.services.ledger.terms import CLASS_ORDER, Account, Entry, Lot, Move, Panel, Posting, reference, zone
 
 __all__ = [
+    "CLASS_ORDER",
     "KINDS",
     "LINKS",
     "ZERO_HASH",
