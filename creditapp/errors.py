@@ -285,6 +285,30 @@ class SettingLockedError(DomainError):
         return f"The {self.label} is fixed: there are credit entries already."
 
 
+class AmountsKeptError(DomainError):
+    """The currency cannot change under limits and reasons that hold amounts in it."""
+
+    def __init__(self, *, currency: str) -> None:
+        self.currency = currency
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return (
+            f"Role limits or reasons hold amounts in {self.currency}, which would mean something else then. "
+            "Empty them first."
+        )
+
+
+class LastReasonError(DomainError):
+    """No active reason would be left for one direction."""
+
+    def __init__(self, *, adds: bool) -> None:
+        self.adds = adds
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        verb = "adding" if self.adds else "removing"
+        return f"This is the last active reason for {verb} credit. Add or switch on another one first."
+
+
 class TakenError(DomainError):
     """A value that must be unique is somebody else's."""
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from wtforms import DateField, Field, HiddenField, StringField
+from wtforms.form import BaseForm
 from wtforms.validators import StopValidation
 from wtforms.widgets import TextArea
 
@@ -25,7 +26,13 @@ class AmountField(StringField):
     """An amount of money; `minor` is its minor units once the form is valid. Empty is 0 when not `required`."""
 
     def __init__(
-        self, label: str, *, signed: bool = False, zero: bool = False, required: bool = True, **kw: Any
+        self,
+        label: str,
+        *,
+        signed: bool = False,
+        zero: bool = False,
+        required: bool = True,
+        **kw: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(label, **kw)
         self.signed, self.zero, self.required = signed, zero, required
@@ -110,6 +117,35 @@ class DayField(DateField):
         return self.data
 
 
+class CountField(StringField):
+    """A whole number, `number` once the form is valid; None where nothing was typed and nothing is `required`."""
+
+    def __init__(self, label: str, *, least: int = 0, most: int, required: bool = True, **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, **kw)
+        self.least, self.most, self.required = least, most, required
+        self.number: int | None = None
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        typed = (self.data or "").strip(" ")
+        if not typed and not self.required:
+            return
+        if not typed.isascii() or not typed.isdigit() or not self.least <= int(typed[:12]) <= self.most:
+            raise StopValidation(f"Enter a whole number from {self.least:,} to {self.most:,}.")
+        self.number = int(typed)
+
+    def _value(self) -> str:
+        return "" if self.data is None else str(self.data)[:ECHO_CHARS_MAX]
+
+
+class VersionField(HiddenField):
+    """Which version of a record the form shows; `number` is it, or 0, which none ever is, for nonsense."""
+
+    @property
+    def number(self) -> int:
+        typed = str(self.data or "")
+        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0  # noqa: PLR2004
+
+
 class SubmissionField(HiddenField):
     """A random key made when the page is drawn: sending the same form twice does its work once."""
 
@@ -130,3 +166,8 @@ class SubmissionField(HiddenField):
 def refuse(field: Field, error: DomainError) -> None:
     """Show beside `field` what the business refused."""
     field.errors = [*field.errors, error.sentence(current_panel().currency.format)]
+
+
+def refuse_form(form: BaseForm, error: DomainError) -> None:
+    """Show at the top what the business refused, where no single field is to blame."""
+    form.form_errors = [*form.form_errors, error.sentence(current_panel().currency.format)]

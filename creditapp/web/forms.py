@@ -14,11 +14,14 @@ _EXPIRED = "This form had expired. Nothing was saved; check it and send it again
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
-    """The base of all forms. A missing or foreign token is an error of the form like any other: nothing is lost."""
+    """The base of all forms. A missing or foreign token is an error of the form like any other: nothing is lost.
 
-    def __init__(self, formdata: Any = None, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+    A page with several forms makes those that were not sent with `sent=False`: they show what is saved.
+    """
+
+    def __init__(self, formdata: Any = None, *, sent: bool = True, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
         self.from_draft = False
-        if formdata is None and has_request_context():
+        if sent and formdata is None and has_request_context():
             if request.method in {"POST", "PUT", "PATCH", "DELETE"}:
                 formdata = MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)])
             elif g.get("draft") is not None:

@@ -1,7 +1,10 @@
-"""Settings of the panel."""
+"""Settings of the panel, with the managed list of reasons."""
 
 from flask import Blueprint
 
 bp = Blueprint("settings", __name__)
 
-from creditapp.blueprints.settings import routes as _routes  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.settings import reasons as _reasons  # noqa: E402  (views register themselves)
+from creditapp.blueprints.settings import routes as _routes  # noqa: E402
+
+__all__ = ["_reasons", "_routes", "bp"]

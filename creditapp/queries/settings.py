@@ -1,0 +1,26 @@
+"""What the settings pages read."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, select
+
+from creditapp.models import Reason, RoleRules, Setting
+
+
+def select_settings() -> Select[bool, str, str, str, int, int]:
+    """Return the settings, as their form holds them."""
+    s = Setting
+    return select(s.credits_enabled, s.company_name, s.currency, s.time_zone, s.duplicate_window_days, s.version).where(
+        s.id == 1
+    )
+
+
+def select_limits() -> Select[str, int | None, int | None, bool]:
+    """Return what each role may post alone."""
+    r = RoleRules
+    return select(r.role, r.add_max_minor, r.remove_max_minor, r.reverses_own_only)
+
+
+def select_reasons() -> Select[Reason]:
+    """Return every reason, in the order of the list."""
+    return select(Reason).order_by(Reason.position, Reason.id)
