@@ -63,6 +63,8 @@ def init_database(app: Flask) -> None:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _teach_sqlite(db.engine)
+        else:
+            _teach_postgresql(db.engine)
 
 
 def transact(service: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -253,6 +255,14 @@ def _writers_turn(engine: Engine) -> Iterator[None]:
         queue = _queues.setdefault(engine, _Queue())
     with queue.turn(SECONDS_MAX):
         yield
+
+
+def _teach_postgresql(engine: Engine) -> None:
+    """Leave preparing statements to `round_trip.py`: psycopg would forget all of them at each rollback."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(driver: Any, _record: object) -> None:  # noqa: ANN401  (psycopg's connection)
+        driver.prepare_threshold = None
 
 
 def _teach_sqlite(engine: Engine) -> None:

@@ -2,16 +2,16 @@
 
 SQLAlchemy Core says what a statement is, so that one plan serves both engines; compiling and executing it anew for
 each entry would cost more than the database does. Several statements that need no answer from one another go to
-PostgreSQL in one round trip (psycopg's pipeline), in order; on SQLite they simply run one after the other.
+PostgreSQL in one round trip (`round_trip.py`), in order; on SQLite they simply run one after the other.
 
 Listeners of `before_cursor_execute` see every statement, as they see SQLAlchemy's own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.sql import ClauseElement, Select
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 Processor = Callable[[Any], Any]
 Row = tuple[Any, ...]
+Answer = tuple[list[Row], int]
 Plan = ClauseElement | Callable[[str], ClauseElement]
+
+CALLS_AT_ONCE = 500
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +47,29 @@ class Call:
 
 
 class _Compiled:
-    """A statement in one engine's words."""
+    """A statement in one engine's words, and what goes in and comes out in the driver's."""
 
     def __init__(self, plan: ClauseElement, dialect: Dialect) -> None:
         compiled = plan.compile(dialect=dialect)
         self.sql = str(compiled)
-        self.order: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self.name = f"creditapp_{next(_numbers)}".encode()
         self.fixed: dict[str, Any] = {}
-        self.inward: dict[str, Processor] = {}
+        inward: dict[str, Processor | None] = {}
         for name, bind in compiled.binds.items():  # type: ignore[attr-defined]
-            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if processor is not None:
-                self.inward[name] = processor
+            inward[name] = bind.type.dialect_impl(dialect).bind_processor(dialect)
             if not bind.required:
-                self.fixed[name] = processor(bind.effective_value) if processor else bind.effective_value
+                self.fixed[name] = bind.effective_value
+        self.places = [(name, inward[name]) for name in compiled.positiontup]  # type: ignore[attr-defined]
         self.outward: list[tuple[int, Processor]] = []
         columns = plan.selected_columns if isinstance(plan, Select) else getattr(plan, "exported_columns", ())
         for position, column in enumerate(columns):
             outward = column.type.dialect_impl(dialect).result_processor(dialect, None)
             if outward is not None:
                 self.outward.append((position, outward))
-        self.returns_rows = isinstance(plan, Select) or bool(getattr(plan, "_returning", ()))
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a tuple or a dict, as the driver likes)
-        merged = {**self.fixed, **values}
-        for name, processor in self.inward.items():
-            if name in values:
-                merged[name] = processor(values[name])
-        return merged if self.order is None else tuple([merged[name] for name in self.order])
+    def parameters(self, values: Mapping[str, Any]) -> Row:
+        given = {**self.fixed, **values} if self.fixed else values
+        return tuple([given[name] if inward is None else inward(given[name]) for name, inward in self.places])
 
     def read(self, rows: list[Row]) -> list[Row]:
         if not self.outward:
@@ -100,7 +99,7 @@ class Prepared:
         known = self._compiled.get(dialect.name)
         if known is None:
             plan = self._plan if isinstance(self._plan, ClauseElement) else self._plan(dialect.name)
-            known = self._compiled[dialect.name] = _Compiled(plan, dialect)
+            known = self._compiled[dialect.name] = _Compiled(plan, _numbering(dialect))
         return known
 
 
@@ -111,25 +110,23 @@ def run(session: Session, *calls: Call) -> list[Outcome]:
         The driver's own errors; `transact` knows which of them are worth another try.
     """
     connection = session.connection()
-    dialect = connection.dialect
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("The connection is closed.")
-    steps = []
-    with ExitStack() as stack:
-        if dialect.name == "postgresql" and len(calls) > 1:
-            stack.enter_context(driver.pipeline())
-        for call in calls:
-            compiled = call.statement.compiled(dialect)
-            parameters = compiled.parameters(call.values)
-            cursor = driver.cursor()
-            announce(connection, cursor, compiled.sql, parameters)
-            cursor.execute(compiled.sql, parameters)
-            steps.append((compiled, cursor))
-    return [
-        Outcome(compiled.read(cursor.fetchall()) if compiled.returns_rows else [], cursor.rowcount)
-        for compiled, cursor in steps
-    ]
+    compiled = [call.statement.compiled(connection.dialect) for call in calls]
+    values = [each.parameters(call.values) for each, call in zip(compiled, calls, strict=True)]
+    ask = _ask_postgresql if connection.dialect.name == "postgresql" else _ask_sqlite
+    answers = ask(connection, compiled, values)
+    return [Outcome(each.read(rows), touched) for each, (rows, touched) in zip(compiled, answers, strict=True)]
+
+
+def run_many(session: Session, calls: Sequence[Call]) -> None:
+    """Run many calls of one statement; each must touch exactly one row.
+
+    Raises:
+        RuntimeError: some row was not there.
+    """
+    for start in range(0, len(calls), CALLS_AT_ONCE):
+        for outcome in run(session, *calls[start : start + CALLS_AT_ONCE]):
+            if outcome.touched != 1:
+                raise RuntimeError(f"{outcome.touched} rows were touched instead of one.")
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -142,44 +139,55 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
     values = [tuple([p(row[n]) if p else row[n] for n, p in zip(names, processors, strict=True)]) for row in rows]
     columns = ", ".join(f'"{table.c[name].name}"' for name in names)
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("The connection is closed.")
-    cursor = driver.cursor()
+    cursor = _driver(connection).cursor()
     if dialect.name == "postgresql":
         sql = f"COPY {table.name} ({columns}) FROM STDIN"
-        announce(connection, cursor, sql, ())
+        _announce(connection, sql, ())
         with cursor.copy(sql) as copy:
             for row in values:
                 copy.write_row(row)
     else:
         marks = ", ".join("?" * len(names))
         sql = f"INSERT INTO {table.name} ({columns}) VALUES ({marks})"  # noqa: S608  (names from our own schema)
-        announce(connection, cursor, sql, ())
+        _announce(connection, sql, ())
         cursor.executemany(sql, values)
 
 
-def announce(connection: Connection, cursor: Any, sql: str, parameters: Any) -> None:  # noqa: ANN401  (the driver's)
+def _ask_sqlite(connection: Connection, statements: Sequence[_Compiled], values: Sequence[Row]) -> Iterator[Answer]:
+    cursor = _driver(connection).cursor()
+    for statement, its_values in zip(statements, values, strict=True):
+        _announce(connection, statement.sql, its_values)
+        cursor.execute(statement.sql, its_values)
+        yield cursor.fetchall(), cursor.rowcount
+
+
+def _ask_postgresql(connection: Connection, statements: Sequence[_Compiled], values: Sequence[Row]) -> Iterator[Answer]:
+    from creditapp.round_trip import Request, RoundTrips  # noqa: PLC0415  (psycopg may be missing beside SQLite)
+
+    for statement, its_values in zip(statements, values, strict=True):
+        _announce(connection, statement.sql, its_values)
+    trips = connection.info.get("round_trips")
+    if trips is None:
+        trips = connection.info["round_trips"] = RoundTrips(_driver(connection))
+    return trips.ask([Request(s.name, s.sql.encode(), v) for s, v in zip(statements, values, strict=True)])
+
+
+def _announce(connection: Connection, sql: str, values: Row) -> None:
     """Tell listeners of `before_cursor_execute` what is about to run."""
     for listener in connection.dispatch.before_cursor_execute:
-        listener(connection, cursor, sql, parameters, None, False)  # noqa: FBT003  (SQLAlchemy's signature)
+        cursor = _driver(connection).cursor()
+        listener(connection, cursor, sql, values, None, False)  # noqa: FBT003  (SQLAlchemy's signature)
 
 
-def run_many(session: Session, calls: Sequence[Call]) -> None:
-    """Run many calls of one statement; each must touch exactly one row.
-
-    Raises:
-        RuntimeError: some row was not there.
-    """
-    if not calls:
-        return
-    connection = session.connection()
-    compiled = calls[0].statement.compiled(connection.dialect)
+def _driver(connection: Connection) -> Any:  # noqa: ANN401  (the connection of sqlite3 or psycopg)
     driver = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("The connection is closed.")
-    cursor = driver.cursor()
-    announce(connection, cursor, compiled.sql, ())
-    cursor.executemany(compiled.sql, [compiled.parameters(call.values) for call in calls])
-    if cursor.rowcount != len(calls):
-        raise RuntimeError(f"{cursor.rowcount} rows were touched instead of {len(calls)}.")
+    return driver
+
+
+def _numbering(dialect: Dialect) -> Dialect:
+    """Return the dialect that numbers its parameters: `$1` on PostgreSQL, a row of `?` on SQLite."""
+    if dialect.name != "postgresql":
+        return dialect
+    return type(dialect)(paramstyle="numeric_dollar")  # type: ignore[call-arg] # a DefaultDialect
