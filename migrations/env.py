@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
 from alembic import context
 from flask import current_app
 
@@ -17,16 +15,6 @@ def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _ot
     return not (kind == "table" and name is not None and name.startswith(("huey", "customer_search", "note_search")))
 
 
-def _type_differs(
-    _context: object,
-    _inspected: object,
-    _declared: object,
-    _type: Any,
-    _other: Any,  # noqa: ANN401
-) -> Literal[False] | None:
-    return None
-
-
 def run() -> None:
     """Upgrade or downgrade, with SQLite's foreign keys off while tables are rebuilt and checked afterwards."""
     with target.engine.connect() as connection:
@@ -37,7 +25,6 @@ def run() -> None:
             connection=connection.execution_options(sqlite_begin="IMMEDIATE"),
             target_metadata=target.metadata,
             render_as_batch=sqlite,
-            compare_type=_type_differs,
             include_object=_is_ours,
             transaction_per_migration=True,
             partitions=current_app.config.get("PARTITIONS", 0),
