@@ -151,6 +151,34 @@ for (const select of document.querySelectorAll("select[data-note-for]")) {
   noteNeeded(select);
 }
 
+/* ---- <select data-line-for="customer_note">: only reasons that fit the sign are offered, and the customer's line shows */
+
+// Options may carry data-direction (add, remove, both) and data-line, or data-line-add and data-line-remove.
+function reasonFits(select) {
+  const { form } = select;
+  const written = form?.querySelector("[data-amount]")?.value.trim().replace(MINUS, "-")[0];
+  const chosen = form?.elements.namedItem("direction")?.value ?? "both";
+  const direction = chosen === "both" ? chosen : ({ "-": "remove", "+": "add" }[written] ?? chosen);
+  for (const option of select.options) {
+    const fits = [undefined, "both", direction].includes(option.dataset.direction) || direction === "both";
+    option.hidden = !fits;
+    option.disabled = !fits;
+  }
+  if (select.selectedOptions[0]?.disabled) {
+    select.selectedIndex = 0;
+    select.dispatchEvent(new Event("change"));
+  }
+  const told = select.selectedOptions[0]?.dataset;
+  const line = document.getElementById(select.dataset.lineFor);
+  if (line && told) line.placeholder = told.line ?? (direction === "remove" ? told.lineRemove : told.lineAdd) ?? "";
+}
+
+for (const select of document.querySelectorAll("select[data-line-for]")) {
+  select.form?.addEventListener("input", () => reasonFits(select));
+  select.form?.addEventListener("reset", () => setTimeout(() => reasonFits(select)));
+  reasonFits(select);
+}
+
 /* ---- <input type="checkbox" data-pick-all="picked">: ticks every box of that name in its form */
 
 document.addEventListener("change", (event) => {

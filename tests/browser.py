@@ -19,7 +19,10 @@ from werkzeug.test import TestResponse
 REDIRECTS_MAX = 5
 _BOXES = {"input", "select", "textarea"}
 _UNLABELLED = {"hidden", "submit", "button", "image", "reset"}
-_POINTERS = ("aria-describedby", "aria-labelledby", "aria-controls", "popovertarget", "data-note-for", "data-fill-for")
+_POINTERS = (
+    *("aria-describedby", "aria-labelledby", "aria-controls", "popovertarget"),
+    *("data-fill-for", "data-note-for", "data-line-for"),
+)
 
 
 class Person(Protocol):

@@ -1,13 +1,138 @@
+"""The list of customers, and their profiles."""
+
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.users import bp
-from creditapp.permissions import Permission, requires
+from creditapp.blueprints.users.detail import render_customer
+from creditapp.blueprints.users.finding import profile_or_404
+from creditapp.blueprints.users.forms import AdjustCreditForm, CustomerForm
+from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page
+from creditapp.blueprints.users.refusals import place
+from creditapp.db import snapshot, transact
+from creditapp.errors import CustomerClosedError, DomainError, StaleFormError
+from creditapp.models import CustomerStatus
+from creditapp.permissions import Permission, can, requires
+from creditapp.queries import customers as queries
+from creditapp.queries.customers import Profile
+from creditapp.services import audit, customers
+from creditapp.services.audit import Action
+from creditapp.web.exports import Number, csv_response
+from creditapp.web.filters import plain, utc
+from creditapp.web.lists import link
+from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
+from creditapp.web.panel import current_panel
+from creditapp.web.sessions import current_actor
+from creditapp.web.throttle import EXPORTS, limiter
+
+FORM_BODY_MAX = 16 * 1024 * 1024
+"""Room for a text that is far too long: it is refused beside its box, with everything else kept."""
+HEADINGS = ("ID", "External ID", "Name", "Company", "E-mail", "Status", "Customer since", "Balance", "Last change")
+
+
+@bp.before_request
+def _take_long_texts() -> None:
+    request.max_content_length = FORM_BODY_MAX
 
 
 @bp.route("/admin/users")
 @requires(Permission.CUSTOMER_READ)
 def index() -> ResponseReturnValue:
-    return render_page("users/index.html", crumbs=[("Admin", None)])
+    path = url_for("users.index")
+    asked = Asked.read(request.args)
+    can_adjust = can(Permission.CREDIT_ADJUST)
+    return render_page(
+        "users/index.html",
+        crumbs=[("Admin", None), ("Users", None)],
+        asked=asked,
+        page=read_page(asked, request.args, path),
+        columns=columns(asked, path, can_adjust=can_adjust),
+        chips=asked.chips(path),
+        status_choices=STATUS_CHOICES,
+        credit_choices=CREDIT_CHOICES,
+        path=path,
+        export_url=link(url_for("users.export"), asked.args) if can(Permission.CUSTOMER_EXPORT) else None,
+        can_adjust=can_adjust,
+    )
+
+
+@bp.route("/admin/users/export.csv")
+@requires(Permission.CUSTOMER_EXPORT)
+@limiter.limit(EXPORTS)
+def export() -> ResponseReturnValue:
+    asked = Asked.read(request.args)
+    shown = {name: value for name, value in asked.args.items() if value}
+    transact(audit.record, Action.EXPORTED, current_actor(), "customers", None, after=shown)
+    return csv_response("users.csv", HEADINGS, _lines(asked))
+
+
+@bp.route("/admin/users/new", methods=["GET", "POST"])
+@requires(Permission.CUSTOMER_WRITE)
+def create() -> ResponseReturnValue:
+    form = CustomerForm(data={"joined_on": current_panel().today(), "status": CustomerStatus.ACTIVE})
+    status = 200
+    if form.validate_on_submit():
+        try:
+            customer_id = transact(customers.create, form.fields, by=current_actor(), key=form.submission.key)
+        except DomainError as error:
+            status = place(form, error)
+        else:
+            notify("User added.", form.fields.name)
+            return redirect(url_for("users.show", customer_id=customer_id))
+    return render_page("users/edit.html", form, status=status, customer=None, saved=None, crumbs=_crumbs("New user"))
+
+
+@bp.route("/admin/users/<id:customer_id>")
+@requires(Permission.CUSTOMER_READ)
+def show(customer_id: int) -> ResponseReturnValue:
+    form = AdjustCreditForm() if can(Permission.CREDIT_ADJUST) else None
+    return render_customer(profile_or_404(customer_id), form)
+
+
+@bp.route("/admin/users/<id:customer_id>/edit", methods=["GET", "POST"])
+@requires(Permission.CUSTOMER_WRITE)
+def edit(customer_id: int) -> ResponseReturnValue:
+    customer = profile_or_404(customer_id)
+    if customer.status not in customers.BY_HAND:
+        raise CustomerClosedError(customer_id)
+    form = CustomerForm(obj=customer)
+    status, saved = 200, None
+    if form.validate_on_submit():
+        try:
+            transact(customers.edit, customer_id, form.fields, version=form.version.number, by=current_actor())
+        except StaleFormError as error:
+            customer, status = profile_or_404(customer_id), place(form, error)
+            saved, form.version.data = _differences(customer, form), str(customer.version)
+        except DomainError as error:
+            status = place(form, error)
+        else:
+            notify("Profile saved.", form.fields.name)
+            return redirect(url_for("users.show", customer_id=customer_id))
+    crumbs = _crumbs("Edit", (customer.name, url_for("users.show", customer_id=customer_id)))
+    return render_page("users/edit.html", form, status=status, customer=customer, saved=saved, crumbs=crumbs)
+
+
+def _crumbs(here: str, *between: tuple[str, str]) -> list[tuple[str, str | None]]:
+    return [("Admin", None), ("Users", url_for("users.index")), *between, (here, None)]
+
+
+def _differences(saved: Profile, form: CustomerForm) -> list[tuple[str, str]]:
+    """Return what is saved now where it differs from what was typed, by the label of its box."""
+    names = ("name", "company", "email", "external_id", "joined_on", "status")
+    pairs = [(form[name].label.text, getattr(saved, name), getattr(form.fields, name)) for name in names]
+    return [(label, str(now or "–")) for label, now, typed in pairs if now != typed]
+
+
+def _lines(asked: Asked) -> Iterator[tuple[Any, ...]]:
+    with snapshot() as session:
+        keys = [column.desc() if asked.descending else column.asc() for column in asked.order.columns]
+        statement = queries.select_export(session, asked.wanted).order_by(*keys)
+        for row in session.execute(statement.execution_options(yield_per=1000)):
+            changed_at = utc(row.changed_at) if row.changed_at else None
+            yield (*row[:7], Number(plain(row.balance_minor)), changed_at)

@@ -1,0 +1,163 @@
+"""The page about one customer: balance, its course, the form that changes it, and the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from flask import request, url_for
+from flask_login import current_user
+
+from creditapp.blueprints.users.forms import AdjustCreditForm
+from creditapp.db import db
+from creditapp.models import CreditEntry
+from creditapp.permissions import Permission, can
+from creditapp.queries import authority, entries, lots
+from creditapp.queries.customers import Profile
+from creditapp.web import charts, lists
+from creditapp.web.charts import Point, Steps
+from creditapp.web.filters import day, local_day, money, when
+from creditapp.web.lists import Column, Page, Sort
+from creditapp.web.pages import render_page
+from creditapp.web.panel import current_panel
+
+CHART_DAYS = 90
+CHART_HEIGHT = 250
+COLUMNS = (
+    Column("When"),
+    Column("Reason"),
+    Column("What"),
+    Column("By", css="by"),
+    Column("Amount", numeric=True),
+    Column("Balance after", numeric=True),
+    Column("Entry"),
+)
+_BY_SEQ = Sort((CreditEntry.__table__.c.seq,), descending=True, read=lambda values: [_whole(values[0])])
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """What the form offers beside a refusal."""
+
+    most: tuple[str, str] | None = None
+    """An amount that fits, as it is typed and in words."""
+    repeat_of: tuple[str, str] | None = None
+    """The entry that this looks like, and where it is."""
+
+
+def render_customer(
+    customer: Profile, form: AdjustCreditForm | None, *, status: int = 200, way_out: WayOut | None = None
+) -> tuple[str, int]:
+    """Render the page; `form` is None for who may not adjust."""
+    session, path = db.session(), url_for("users.show", customer_id=customer.id)
+    moment = datetime.now(UTC)
+    folded = request.args.get("folded") == "1"
+    rules = authority.of_role(session, current_user.role)
+    spendable = lots.usable(session, customer.id, moment)
+    history_args = {"folded": 1 if folded else None}
+    return render_page(
+        "users/show.html",
+        form,
+        status=status,
+        crumbs=[("Admin", None), ("Users", url_for("users.index")), (customer.name, None)],
+        customer=customer,
+        usable=spendable,
+        next_day=last_day(spendable.next_at) if spendable.next_at else None,
+        figure=_course(customer, moment),
+        limits=_limits(rules),
+        as_of=_as_of(customer, request.args),
+        history=history_page(customer, request.args, path, folded=folded),
+        columns=COLUMNS,
+        folded=folded,
+        path=path,
+        entry_path=url_for("users.adjust", customer_id=customer.id),
+        export_url=_export_url(customer.id, history_args),
+        fold_url=lists.link(path, {"folded": None if folded else 1}) + "#history" if customer.entries else None,
+        way_out=way_out or WayOut(),
+    )
+
+
+def last_day(expires_at: datetime) -> str:
+    """Return the last day on which credit that lapses at this moment can be used."""
+    return local_day(expires_at - timedelta(microseconds=1))
+
+
+def history_page(customer: Profile, args: Mapping[str, str], path: str, *, folded: bool) -> Page:
+    """Return the page of entries the URL asks for, newest first."""
+    session = db.session()
+    cursor = lists.read_cursor(args, _BY_SEQ)
+    inner = lists.select_page(entries.select_history(customer.id, folded=folded), _BY_SEQ, cursor).subquery()
+    forwards = cursor is not None and cursor.backwards
+    order = inner.c.seq.asc() if forwards else inner.c.seq.desc()
+    rows = session.execute(entries.select_history_rows(inner).order_by(order))
+    return lists.make_page(
+        rows.all(),
+        cursor,
+        key_of=lambda row: (row.seq,),
+        url=lambda **place: f"{lists.link(path, {'folded': 1 if folded else None, **place})}#history",
+        noun="entries",
+        total=None if folded else customer.entries,
+    )
+
+
+def _course(customer: Profile, moment: datetime) -> Steps:
+    """Return the steps of the balance over the last days; the first point is what it was before them."""
+    since = moment - timedelta(days=CHART_DAYS)
+    moves = entries.course(db.session(), customer.id, since)
+    before_minor = moves[0].balance_minor - moves[0].amount_minor if moves else customer.balance_minor
+    start = moves[0].at if len(moves) == entries.COURSE_MAX else since
+    points = [
+        Point(start, when(start), before_minor),
+        *(Point(one.at, when(one.at), one.balance_minor) for one in moves),
+    ]
+    middle = since + timedelta(days=CHART_DAYS / 2)
+    marks = [(since, _short(since)), (middle, _short(middle)), (moment, "Today")]
+    panel = current_panel()
+    return charts.steps(
+        f"Balance over the last {CHART_DAYS} days",
+        points,
+        until=moment,
+        marks=marks,
+        write=money,
+        axis=lambda minor: panel.currency.format(minor).removesuffix(".00").removesuffix(".000"),
+        height=CHART_HEIGHT,
+    )
+
+
+def _export_url(customer_id: int, args: Mapping[str, Any]) -> str | None:
+    if not can(Permission.HISTORY_EXPORT):
+        return None
+    return lists.link(url_for("users.export_history", customer_id=customer_id), args)
+
+
+def _short(moment: datetime) -> str:
+    return day(moment.astimezone(current_panel().zone).date()).rpartition(" ")[0]
+
+
+def _limits(rules: authority.Authority) -> list[tuple[str, str]]:
+    """Return the lines that say what this role may post at once."""
+    named = (("Most you may add at once", rules.add_max_minor), ("Most you may remove at once", rules.remove_max_minor))
+    return [(name, money(minor)) for name, minor in named if minor is not None]
+
+
+def _as_of(customer: Profile, args: Mapping[str, str]) -> dict[str, str] | None:
+    """Answer `?on=2026-05-01`: the balance when that day ended."""
+    typed = args.get("on", "")
+    if not typed:
+        return None
+    try:
+        asked = date.fromisoformat(typed) if len(typed) == len("2026-05-01") else None
+    except ValueError:
+        asked = None
+    if asked is None:
+        return {"typed": typed[:40], "error": "Enter a date like 2026-03-14."}
+    minor = entries.balance_at_end_of(db.session(), customer.id, asked)
+    return {"typed": typed, "day": day(asked), "balance": money(minor)}
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
+    if type(value) is not int or not 0 <= value <= 2**53:
+        raise ValueError("no whole number")
+    return value

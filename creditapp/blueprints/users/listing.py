@@ -1,0 +1,168 @@
+"""The list of customers: what the URL asks for, and the page, chips and links that answer it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Row
+
+from creditapp.db import db
+from creditapp.models import CreditAccount, Customer, CustomerStatus
+from creditapp.queries import customers
+from creditapp.queries.customers import CustomerFilter
+from creditapp.queries.search import typed_text
+from creditapp.web import lists
+from creditapp.web.filters import day
+from creditapp.web.lists import Column, Page, Sort
+
+DEFAULT_SORT = "name"
+COLUMNS = (
+    Column("User", "name"),
+    Column("ID", "id", css="hide"),
+    Column("Email"),
+    Column("Customer since", "joined"),
+    Column("Status"),
+    Column("Balance", "balance", numeric=True),
+    Column("", css="acts-c"),
+)
+CREDIT_CHOICES = [("", "Any"), ("yes", "With credit"), ("no", "Without credit")]
+STATUS_CHOICES = [("", "Any"), *((str(one), one.capitalize()) for one in CustomerStatus)]
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _joined_key(values: Sequence[Any]) -> Sequence[Any]:
+    return date.fromisoformat(values[0]), _whole(values[1])
+
+
+def _name_key(values: Sequence[Any]) -> Sequence[Any]:
+    if not isinstance(values[0], str) or "\x00" in values[0]:
+        raise ValueError("no name")
+    values[0].encode()
+    return values[0], _whole(values[1])
+
+
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
+    return [_whole(value) for value in values]
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
+    if type(value) is not int or not 0 <= value <= 2**53:
+        raise ValueError("no whole number")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One way to sort: the columns, how a cursor is read, and what a shown row puts into one."""
+
+    columns: tuple[Any, ...]
+    read: Callable[[Sequence[Any]], Sequence[Any]]
+    key_of: Callable[[Row[Any]], Sequence[Any]]
+
+
+ORDERS = {
+    "name": _Order((Customer.name_key, Customer.id), _name_key, lambda row: (row.name_key, row.id)),
+    "id": _Order((Customer.id,), _numbers, lambda row: (row.id,)),
+    "joined": _Order((Customer.joined_on, Customer.id), _joined_key, lambda row: (row.joined_on.isoformat(), row.id)),
+    "balance": _Order((CreditAccount.balance_minor, Customer.id), _numbers, lambda row: (row.balance_minor, row.id)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the URL asks for: filter and order, as understood."""
+
+    wanted: CustomerFilter
+    sort: str
+
+    @classmethod
+    def read(cls, args: Mapping[str, str]) -> Asked:
+        """Read the URL's arguments; what makes no sense is as if it were not there."""
+        sort = args.get("sort", "")
+        status = args.get("status", "")
+        wanted = CustomerFilter(
+            text=typed_text(args.get("q", "")),
+            status=status if status in set(CustomerStatus) else "",
+            has_credit={"yes": True, "no": False}.get(args.get("credit", "")),
+            joined_from=_day(args.get("from", "")),
+            joined_until=_day(args.get("until", "")),
+        )
+        return cls(wanted, sort if sort.removeprefix("-") in ORDERS else DEFAULT_SORT)
+
+    @property
+    def args(self) -> dict[str, str | None]:
+        """The arguments that ask for this again, in their canonical form."""
+        w = self.wanted
+        return {
+            "q": w.text,
+            "status": w.status,
+            "credit": {True: "yes", False: "no"}.get(w.has_credit) if w.has_credit is not None else None,
+            "from": w.joined_from.isoformat() if w.joined_from else None,
+            "until": w.joined_until.isoformat() if w.joined_until else None,
+            "sort": None if self.sort == DEFAULT_SORT else self.sort,
+        }
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.wanted != CustomerFilter()
+
+    @property
+    def order(self) -> _Order:
+        return ORDERS[self.sort.removeprefix("-")]
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.startswith("-")
+
+    def chips(self, path: str) -> list[tuple[str, str]]:
+        """Return each filter at work with the URL that takes it away."""
+        w = self.wanted
+        said = [
+            (f"“{w.text}”", "q", w.text),
+            (w.status.capitalize(), "status", w.status),
+            ("With credit" if w.has_credit else "Without credit", "credit", w.has_credit is not None),
+            (f"Since {day(w.joined_from)}" if w.joined_from else "", "from", w.joined_from),
+            (f"Until {day(w.joined_until)}" if w.joined_until else "", "until", w.joined_until),
+        ]
+        return [(words, lists.link(path, {**self.args, name: None})) for words, name, is_set in said if is_set]
+
+
+def read_page(asked: Asked, args: Mapping[str, str], path: str) -> Page:
+    """Return the page of customers the URL asks for."""
+    session = db.session()
+    order = asked.order
+    sort = Sort(order.columns, asked.descending, order.read)
+    cursor = lists.read_cursor(args, sort)
+    by_balance = order is ORDERS["balance"]
+    page = lists.select_page(customers.select_list(session, asked.wanted, by_balance=by_balance), sort, cursor)
+    inner = page.subquery()
+    keys = [inner.c[column.key] for column in order.columns]
+    downwards = asked.descending != (cursor is not None and cursor.backwards)
+    rows = session.execute(
+        customers.select_rows(inner).order_by(*(key.desc() if downwards else key.asc() for key in keys))
+    )
+    return lists.make_page(
+        rows.all(),
+        cursor,
+        key_of=order.key_of,
+        url=lambda **place: lists.link(path, {**asked.args, **place}),
+        noun="users",
+        total=customers.count(session, asked.wanted, most=lists.COUNT_MAX),
+    )
+
+
+def columns(asked: Asked, path: str, *, can_adjust: bool) -> list[Column]:
+    """Return the heads of the table with their links."""
+    made = lists.sortable(COLUMNS, asked.sort, DEFAULT_SORT, path, asked.args)
+    return made if can_adjust else made[:-1]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

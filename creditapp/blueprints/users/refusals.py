@@ -1,0 +1,59 @@
+"""Where the sentence of a refusal stands: beside the box it is about, or above the form."""
+
+from __future__ import annotations
+
+from creditapp.errors import (
+    AmountRangeError,
+    AuthorityLimitError,
+    BalanceLimitError,
+    BalanceMovedError,
+    BalanceUnchangedError,
+    BusyError,
+    CustomerNotFoundError,
+    DomainError,
+    DuplicateAdjustmentError,
+    EntryNotFoundError,
+    InsufficientCreditError,
+    KeyReusedError,
+    NoteRequiredError,
+    ReasonError,
+    ReversalExceedsError,
+    TakenError,
+)
+from creditapp.web.fields import refuse
+from creditapp.web.forms import Form
+from creditapp.web.panel import current_panel
+
+INVALID, CONFLICT, BUSY = 422, 409, 503
+_AMOUNT = ("amount", "target")
+_BESIDE: dict[type[DomainError], tuple[str, ...]] = {
+    InsufficientCreditError: _AMOUNT,
+    BalanceLimitError: _AMOUNT,
+    AmountRangeError: _AMOUNT,
+    AuthorityLimitError: _AMOUNT,
+    BalanceMovedError: _AMOUNT,
+    BalanceUnchangedError: _AMOUNT,
+    ReversalExceedsError: _AMOUNT,
+    ReasonError: ("reason",),
+    NoteRequiredError: ("note",),
+    DuplicateAdjustmentError: ("repeat_ok",),
+    TakenError: ("external_id",),
+}
+
+
+def place(form: Form, error: DomainError) -> int:
+    """Put the sentence where it belongs, and return the status to answer with.
+
+    A form whose key was used up gets a new one: who reads the sentence and sends it again means it.
+    """
+    if isinstance(error, CustomerNotFoundError | EntryNotFoundError):
+        raise error
+    name = next((one for one in _BESIDE.get(type(error), ()) if one in form), None)
+    if name is not None:
+        refuse(form[name], error)
+    else:
+        form.form_errors = [*form.form_errors, error.sentence(current_panel().currency.format)]
+    if isinstance(error, KeyReusedError):
+        form["submission"].data = form["submission"].default()
+        return CONFLICT
+    return BUSY if isinstance(error, BusyError) else INVALID

@@ -1,0 +1,64 @@
+"""What can still be done about an entry, so that a page draws no button that would be refused.
+
+The services decide anew when the button is pressed; this only saves a person the refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask_login import current_user
+
+from creditapp.models import Kind
+from creditapp.permissions import Permission, can
+from creditapp.queries.authority import Authority
+from creditapp.queries.entries import EntryFacts
+from creditapp.services import ledger
+from creditapp.web.panel import current_panel
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """How much of an entry can be taken back, and by which act."""
+
+    most_minor: int = 0
+    reverse: bool = False
+    void: bool = False
+    delete: bool = False
+    why_not: str = ""
+    """Why nothing can be done; empty when something can, or when there is nothing to explain."""
+
+
+def undoable(entry: EntryFacts, rules: Authority) -> Undoable:
+    """Return what the person who asks may do about the entry."""
+    if not can(Permission.CREDIT_REVERSE):
+        return Undoable()
+    why_not = _why_not(entry, rules)
+    if why_not:
+        return Undoable(why_not=why_not)
+    left_minor = abs(entry.amount_minor) - entry.reversed_minor
+    unused_minor = entry.lot_remaining_minor
+    most_minor = left_minor if unused_minor is None else min(left_minor, unused_minor)
+    is_untouched = entry.reversed_minor == 0 and unused_minor in {None, entry.amount_minor}
+    return Undoable(
+        most_minor=most_minor,
+        reverse=True,
+        void=unused_minor is not None and not is_untouched,
+        delete=is_untouched,
+    )
+
+
+def _why_not(entry: EntryFacts, rules: Authority) -> str:
+    kind = Kind(entry.kind)
+    if kind in {Kind.REVERSAL, Kind.VOID}:
+        return "This entry is a reversal itself. Post a new adjustment to change the balance again."
+    if not ledger.KINDS[kind].reversible:
+        return "This entry is undone where it came from."
+    if abs(entry.amount_minor) == entry.reversed_minor:
+        return "This entry has been reversed in full."
+    if entry.lot_remaining_minor == 0:
+        return "All of this credit has been used: there is nothing left to take back."
+    is_own = (entry.actor, entry.actor_id) == ("staff", current_user.id)
+    if rules.reverses_own_only and not (is_own and entry.day == current_panel().today()):
+        return "You may reverse only what you posted yourself today. Ask a manager."
+    return ""

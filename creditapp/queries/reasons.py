@@ -1,0 +1,46 @@
+"""Reasons, as a person who adjusts credit chooses among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from creditapp.models import Direction, Reason
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonChoice:
+    """One reason that can be chosen, and what choosing it means."""
+
+    id: int
+    name: str
+    direction: str
+    note_required: bool
+    note_above_minor: int | None
+    customer_text: str
+
+    def fits(self, direction: Direction) -> bool:
+        """Return whether it may be used that way."""
+        return self.direction in {Direction.BOTH, direction}
+
+
+def active(session: Session) -> list[ReasonChoice]:
+    """Return the reasons that are switched on, in the order of the list."""
+    r = Reason
+    statement = (
+        select(r.id, r.name, r.direction, r.note_required, r.note_above_minor, r.customer_text)
+        .where(r.is_active)
+        .order_by(r.position, r.id)
+    )
+    return [ReasonChoice(*row) for row in session.execute(statement)]
+
+
+def default(reasons: list[ReasonChoice], direction: Direction) -> ReasonChoice | None:
+    """Return the usual reason for this direction: the first that is only for it, or else for both."""
+    fitting = [reason for reason in reasons if reason.fits(direction)]
+    return next((reason for reason in fitting if reason.direction == direction), fitting[0] if fitting else None)
