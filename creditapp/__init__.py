@@ -23,6 +23,7 @@ def create_app(config: Config | None = None) -> Flask:
     init_database(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     _init_edge(app, settings)
+    _init_commands(app)
     return app
 
 
@@ -48,3 +49,11 @@ def _init_edge(app: Flask, settings: Config) -> None:
     init_filters(app)
     init_pages(app)
     init_error_pages(app)
+
+
+def _init_commands(app: Flask) -> None:
+    from creditapp.cli import init_cli
+    from creditapp.jobs import init_jobs
+
+    init_cli(app)
+    init_jobs(app)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creditapp.models import Role
+from sqlalchemy import select
+
+from creditapp.models import LogIn, LogInKind, Role
 from creditapp.services import staff
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ def read_or_make(instance: Path) -> list[SignIn]:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{one.role} {one.email} {one.password}\n" for one in made)
     return made
+
+
+def usable(session: Session, kept: list[SignIn]) -> list[SignIn]:
+    """Return those that open this database: the folder may have served another one."""
+    there = session.execute(select(LogIn.email_key).where(LogIn.kind == str(LogInKind.STAFF))).scalars().all()
+    return [one for one in kept if staff.email_key(one.email) in there]
 
 
 def create_staff(session: Session, made: list[SignIn], *, by: Actor) -> dict[Role, int]:

@@ -1,0 +1,34 @@
+"""`flask ledger verify`: are the books right?"""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import func, select
+
+from creditapp.cli.words import counted
+from creditapp.db import snapshot
+from creditapp.models import CreditAccount, CreditEntry
+from creditapp.services import verification
+
+ledger_group = AppGroup("ledger", help="Prove the ledger.")
+
+
+@ledger_group.command("verify")
+@click.pass_context
+def verify(context: click.Context) -> None:
+    """Prove that entries, balances, lots, sums and both chains agree.
+
+    Prints one line for each thing that is wrong (the first 1,000) and exits 1; exits 0 when the ledger is whole.
+    Reads only; some 30 seconds for a million entries.
+    """
+    findings = verification.report()
+    for finding in findings:
+        click.echo(str(finding))
+    if findings:
+        click.echo(f"The ledger is not whole: {counted(len(findings), 'finding')}.", err=True)
+        context.exit(1)
+    with snapshot() as session:
+        customers = session.execute(select(func.count()).select_from(CreditAccount)).scalar_one()
+        entries = session.execute(select(func.count()).select_from(CreditEntry)).scalar_one()
+    click.echo(f"The ledger is whole: {counted(customers, 'customer')}, {counted(entries, 'entry', 'entries')}.")

@@ -1,0 +1,67 @@
+"""The worker: takes jobs from the queue, and ticks every minute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import structlog
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from huey import Huey, PostgresHuey, SqliteHuey, crontab
+from huey.consumer import Consumer
+from sqlalchemy import make_url
+
+from creditapp.jobs.tick import tick
+
+STOP_SECONDS = 15
+"""How long a job may go on when the worker is told to stop."""
+
+
+def queue(app: Flask) -> Huey:
+    """Return the application's queue, made at the first use: in PostgreSQL, or a file in the instance folder.
+
+    A job is put in after the commit it is about, never before.
+    """
+    if "huey" not in app.extensions:
+        app.extensions["huey"] = _make(app)
+    return app.extensions["huey"]
+
+
+def _make(app: Flask) -> Huey:
+    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    if url.drivername.startswith("sqlite"):
+        huey = SqliteHuey("creditapp", filename=str(Path(app.instance_path) / "jobs.db"))
+    else:
+        dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        huey = PostgresHuey("creditapp", dsn=dsn)
+
+    def minute() -> None:
+        with app.app_context():
+            tick_quietly()
+
+    huey.periodic_task(crontab(minute="*"), name="tick")(minute)
+    return huey
+
+
+def tick_quietly() -> None:
+    """Tick; what goes wrong is logged, and the next minute tries again."""
+    try:
+        tick()
+    except Exception:  # noqa: BLE001  (whatever it is, the worker goes on)
+        structlog.get_logger().exception("tick_failed")
+
+
+@click.command("worker")
+@with_appcontext
+def worker_command() -> None:
+    """Run the worker: jobs from the queue, and a tick every minute.
+
+    Stops on TERM when the job at hand is done, at most 15 seconds later; on INT (Ctrl-C) at once. Exits 0.
+    Run one beside the web; more do no harm.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  (Flask's documented way)
+    consumer = Consumer(queue(app), workers=1, graceful_signal="TERM", shutdown_timeout=STOP_SECONDS)
+    tick_quietly()
+    click.echo("The worker is ready.")
+    consumer.run()
