@@ -87,6 +87,16 @@ class Currency:
         """Return the amount as a change: `+$10.00`, `−$14.99`."""
         return f"+{self.format(minor)}" if minor > 0 else self.format(minor)
 
+    def short(self, minor: int) -> str:
+        """Return the amount as an axis has room for it: `$7.50`, `$250`, `$2.5k`, `$1.2M`."""
+        units, rest = divmod(abs(minor), 10**self.exponent)
+        for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+            if units >= size:
+                tenths = units * 10 // size
+                decimals = f".{tenths % 10}" if tenths % 10 else ""
+                return f"{MINUS if minor < 0 else ''}{self.symbol}{tenths // 10:,}{decimals}{letter}"
+        return self.format(minor) if rest else f"{MINUS if minor < 0 else ''}{self.symbol}{units}"
+
     @property
     def example(self) -> str:
         """An amount a person may copy: `12.50`, or `1250` where the currency has no decimals."""

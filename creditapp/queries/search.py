@@ -9,6 +9,7 @@ first whether there are more than `RARE_MAX`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from sqlalchemy import (
     union,
 )
 
-from creditapp.models import CreditEntryText, Customer
+from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Customer
 from creditapp.text import fold
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 TYPED_CHARS_MAX = 200
 """What people type into a search box is shorter; the rest is cut off."""
 TRIGRAM = 3
+LETTERS_MIN = 2
+CUSTOMERS_MAX = 25
 RARE_MAX = 2000
 ID_MAX = 2**53
 _REFERENCE = re.compile(r"(?:CR-)?([1-9][0-9]{0,15})-([1-9][0-9]{0,15})", re.ASCII | re.IGNORECASE)
@@ -76,6 +79,44 @@ def read_number(typed: str) -> int | None:
     return number if is_marked else None
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a text in the search box leads to."""
+
+    customers: Sequence[Any] = ()
+    """Rows of id, name, company, email, status and balance, by name."""
+    has_more: bool = False
+    entry: EntryKey | None = None
+    """The entry whose reference it is."""
+    is_exact: bool = False
+    """It is the mark of one row, `#1108` or `CR-1108-17`, whether there is such a row or not."""
+    is_too_short: bool = False
+    may_be_noted: bool = False
+    """It may stand in notes and tickets."""
+
+    @property
+    def only_customer(self) -> int | None:
+        """The one customer it can mean."""
+        return self.customers[0].id if len(self.customers) == 1 and self.entry is None else None
+
+
+def find(session: Session, typed: str, *, with_entries: bool, most: int = CUSTOMERS_MAX) -> Found:
+    """Return what `typed` (see `typed_text`) may mean: an entry by its reference, or customers."""
+    reference = read_reference(typed) if with_entries else None
+    if reference is not None and _exists(session, reference):
+        return Found(entry=reference, is_exact=True)
+    is_marked = _number(typed)[1]
+    if len(fold(typed)) < LETTERS_MIN and not is_marked:
+        return Found(is_too_short=True)
+    rows = session.execute(_select_customers(customers_matching(session, typed), most + 1)).all()
+    return Found(
+        customers=rows[:most],
+        has_more=len(rows) > most,
+        is_exact=is_marked or reference is not None,
+        may_be_noted=with_entries and reference is None and not is_marked and can_search_notes(typed),
+    )
+
+
 def customers_matching(session: Session, typed: str) -> ColumnElement[bool]:
     """Return the condition for the customers that `typed` may mean: number, name, company, e-mail, external id.
 
@@ -88,6 +129,7 @@ def customers_matching(session: Session, typed: str) -> ColumnElement[bool]:
         return has_number
     if all(len(word) < TRIGRAM for word in words):
         return Customer.id.in_(_beginning_with(" ".join(words), number))
+    plan_afresh(session)
     is_like = and_(*[_holds(Customer.search_key, word) for word in words])
     if _is_rare(session, _CUSTOMER_INDEX, words):
         is_like = and_(Customer.id.in_(_found(_CUSTOMER_INDEX, words)), is_like)
@@ -101,6 +143,7 @@ def notes_matching(
 
     `can_search_notes` says whether there are letters enough.
     """
+    plan_afresh(session)
     words = fold(typed).split()
     t = CreditEntryText.__table__.alias("searched")
     is_like = and_(*[_holds(t.c.search_key, word) for word in words])
@@ -120,9 +163,26 @@ def can_search_notes(typed: str) -> bool:
 
 
 def plan_afresh(session: Session) -> None:
-    """Let PostgreSQL plan for what is really searched, for the rest of this transaction."""
+    """Let PostgreSQL plan for the very words searched for, for the rest of this transaction: they make the plan."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
+def _exists(session: Session, key: EntryKey) -> bool:
+    e = CreditEntry
+    statement = select(e.seq).where(e.customer_id == key.customer_id, e.seq == key.seq)
+    return session.execute(statement).first() is not None
+
+
+def _select_customers(condition: ColumnElement[bool], most: int) -> Select[*tuple[Any, ...]]:
+    c, account = Customer, CreditAccount
+    page = select(c.id).where(condition).order_by(c.name_key, c.id).limit(most).subquery()
+    return (
+        select(c.id, c.name, c.company, c.email, c.status, account.balance_minor)
+        .join_from(page, c, c.id == page.c.id)
+        .join(account, account.customer_id == page.c.id)
+        .order_by(c.name_key, c.id)
+    )
 
 
 def _number(typed: str) -> tuple[int | None, bool]:

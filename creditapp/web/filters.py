@@ -28,6 +28,11 @@ def plain(minor: int) -> str:
     return current_panel().currency.plain(minor)
 
 
+def short(minor: int) -> str:
+    """Return `$2.5k`: what an axis has room for."""
+    return current_panel().currency.short(minor)
+
+
 def when(moment: datetime) -> str:
     """Return `21 Nov 2026, 13:26` in the panel's zone."""
     local = moment.astimezone(current_panel().zone)

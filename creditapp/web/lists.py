@@ -129,14 +129,27 @@ def _summary(shown: int, total: int | None, noun: str, *, is_first: bool) -> str
     return f"{shown:,} of {counted} {noun}"
 
 
-def link(path: str, args: Mapping[str, Any]) -> str:
-    """Return the URL with those arguments that say something."""
+def link(path: str, args: Mapping[str, Any], anchor: str = "") -> str:
+    """Return the URL with those arguments that say something; `anchor` is the id to land on."""
     kept = [(name, value) for name, value in args.items() if value not in {None, ""}]
-    return f"{path}?{urlencode(kept)}" if kept else path
+    url = f"{path}?{urlencode(kept)}" if kept else path
+    return f"{url}#{anchor}" if anchor else url
 
 
-def sortable(columns: Sequence[Column], sort: str, default: str, path: str, args: Mapping[str, Any]) -> list[Column]:
-    """Return the columns with links that sort by them; `-name` sorts downwards, a second click turns it round."""
+def sortable(
+    columns: Sequence[Column],
+    sort: str,
+    default: str,
+    path: str,
+    args: Mapping[str, Any],
+    *,
+    prefix: str = "",
+    anchor: str = "",
+) -> list[Column]:
+    """Return the columns with links that sort by them; `-name` sorts downwards, a second click turns it round.
+
+    `prefix` begins the names of this list's arguments where a page has several lists.
+    """
     key, downwards = sort.removeprefix("-"), sort.startswith("-")
     made = []
     for column in columns:
@@ -147,10 +160,14 @@ def sortable(columns: Sequence[Column], sort: str, default: str, path: str, args
         turned = f"-{column.key}" if is_sorted and not downwards else column.key
         if not is_sorted and column.numeric:
             turned = f"-{column.key}"
-        new_args = {**args, "sort": None if turned == default else turned, "after": None, "before": None}
+        fresh = {
+            f"{prefix}sort": None if turned == default else turned,
+            f"{prefix}after": None,
+            f"{prefix}before": None,
+        }
         direction: Direction | None = None
         if is_sorted:
             direction = "descending" if downwards else "ascending"
-        url = link(path, new_args)
+        url = link(path, {**args, **fresh}, anchor)
         made.append(Column(column.label, column.key, column.numeric, column.css, url, direction))
     return made
