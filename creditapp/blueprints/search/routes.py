@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.search import bp
-from creditapp.permissions import Permission, requires
+from creditapp.db import db
+from creditapp.permissions import Permission, can, requires
+from creditapp.queries import search
 from creditapp.web.pages import render_page
 
 
 @bp.route("/admin/search")
 @requires(Permission.CUSTOMER_READ)
 def find() -> ResponseReturnValue:
-    return render_page("search/find.html", crumbs=[("Admin", None)])
+    typed = search.typed_text(request.args.get("q", ""))
+    found = search.find(db.session(), typed, with_entries=can(Permission.CREDIT_READ))
+    if found.entry is not None:
+        return redirect(url_for("users.entry", customer_id=found.entry.customer_id, seq=found.entry.seq))
+    if found.only_customer is not None:
+        return redirect(url_for("users.show", customer_id=found.only_customer))
+    return render_page(
+        "search/find.html",
+        crumbs=[("Admin", None), ("Search", None)],
+        typed=typed,
+        found=found,
+        users_url=url_for("users.index"),
+        all_users_url=url_for("users.index", q=typed),
+        notes_url=url_for("credits.index", q=typed, _anchor="recent") if found.may_be_noted else None,
+    )
