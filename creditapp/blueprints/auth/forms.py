@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from wtforms import HiddenField, PasswordField
+from wtforms.validators import ValidationError
 
 from creditapp.web.fields import LineField
 from creditapp.web.forms import Form
@@ -24,9 +25,9 @@ class SignInForm(Form):
     def validate_password(self, field: PasswordField) -> None:
         """Hashing something huge would be a way to keep us busy."""
         if not field.data:
-            raise ValueError("Enter your password.")
+            raise ValidationError("Enter your password.")
         if len(field.data) > PASSWORD_CHARS_MAX:
-            raise ValueError(f"A password has at most {PASSWORD_CHARS_MAX:,} characters.")
+            raise ValidationError(f"A password has at most {PASSWORD_CHARS_MAX:,} characters.")
 
     @property
     def destination(self) -> str:

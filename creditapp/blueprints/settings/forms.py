@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import request
 from wtforms import BooleanField, Field, SelectField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from creditapp.models import Role
 from creditapp.money import currency, currency_codes
@@ -40,8 +41,8 @@ class SettingsForm(Form):
     def __init__(self, saved: Any, *, locked: bool, **kw: Any) -> None:  # noqa: ANN401  (a row of the settings)
         super().__init__(obj=saved, **kw)
         self.saved = saved
-        self.currency.choices = [(code, f"{code} – {currency(code).name}") for code in currency_codes()]
-        self.time_zone.choices = _by_area(dict.fromkeys((saved.time_zone, *time_zones())))
+        self.currency.choices = [SelectChoice(code, f"{code} – {currency(code).name}") for code in currency_codes()]
+        self.time_zone.choices = [_place(name) for name in sorted({saved.time_zone, *time_zones()})]
         for name in ("currency", "time_zone"):
             if locked and name not in request.form:
                 delattr(self, name)
@@ -122,11 +123,7 @@ def tell_saved(field: Field, words: str, value: Any = None) -> None:  # noqa: AN
         field.errors = [*field.errors, f"Saved meanwhile: {words}."]
 
 
-def _by_area(names: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
-    """Group time zones by the part of the world, `Europe/Berlin` under Europe."""
-    areas: dict[str, list[tuple[str, str]]] = {}
-    for name in names:
-        area, _, place = name.partition("/")
-        label = place.replace("_", " ").replace("/", ", ") or name
-        areas.setdefault(area if place else "Universal", []).append((name, label))
-    return areas
+def _place(name: str) -> SelectChoice:
+    """Return a time zone as its list shows it: `Europe/Berlin` is Berlin, under Europe."""
+    area, _, place = name.partition("/")
+    return SelectChoice(name, place.replace("_", " ").replace("/", ", ") or name, optgroup=area if place else "World")

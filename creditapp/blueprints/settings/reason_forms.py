@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wtforms import BooleanField, RadioField, StringField
-from wtforms.validators import Regexp
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
+from wtforms.validators import Regexp, ValidationError
 
 from creditapp.blueprints.settings.forms import tell_saved
 from creditapp.models import CreditClass, Direction, Reason
@@ -15,11 +16,11 @@ from creditapp.web.fields import AmountField, CountField, LineField, SubmissionF
 from creditapp.web.filters import plain
 from creditapp.web.forms import Form
 
-_DIRECTIONS = [(Direction.ADD, "Add"), (Direction.REMOVE, "Remove"), (Direction.BOTH, "Both")]
+_DIRECTIONS = [SelectChoice(str(one), one.capitalize()) for one in Direction]
 _CLASSES = [
-    (CreditClass.PAID, "Paid: the customer's own money, spent last"),
-    (CreditClass.GOODWILL, "Goodwill: given by us"),
-    (CreditClass.PROMOTIONAL, "Promotional: spent first"),
+    SelectChoice("paid", "Paid: the customer's own money, spent last"),
+    SelectChoice("goodwill", "Goodwill: given by us"),
+    SelectChoice("promotional", "Promotional: spent first"),
 ]
 _TICKS = ("note_required", "is_quiet", "is_active")
 
@@ -28,8 +29,8 @@ class ReasonForm(Form):
     """One reason, new or known."""
 
     name = LineField("Name", chars_max=NAME_CHARS_MAX, required="Enter a name.")
-    direction = RadioField("For", choices=_DIRECTIONS, default=Direction.ADD)
-    class_ = RadioField("Class of the credit it adds", choices=_CLASSES, default=CreditClass.GOODWILL)
+    direction = RadioField("For", choices=_DIRECTIONS, default="add")
+    class_ = RadioField("Class of the credit it adds", choices=_CLASSES, default="goodwill")
     expires_after_days = CountField("Expires after days", least=1, most=EXPIRY_DAYS_MAX, required=False)
     note_required = BooleanField("A note is always required")
     note_above = AmountField("A note is required above", zero=True, required=False)
@@ -46,7 +47,7 @@ class ReasonForm(Form):
     def validate_name(self, field: LineField) -> None:
         """A name of marks that nobody can see is none."""
         if not fold(field.text):
-            raise ValueError("Enter a name that can be read.")
+            raise ValidationError("Enter a name that can be read.")
 
     @property
     def fields(self) -> ReasonFields:
@@ -76,7 +77,7 @@ class ReasonForm(Form):
 class MoveForm(Form):
     """A button beside a reason: `up 3` takes reason 3 one place up."""
 
-    move = StringField("Move", [Regexp(r"(up|down) [1-9][0-9]{0,15}")])
+    move = StringField("Move", [Regexp(r"(up|down) [1-9][0-9]{0,15}\Z")])
 
     @property
     def up(self) -> bool:
