@@ -30,8 +30,8 @@ def claim(session: Session, scope: str, key: str, content: tuple[Any, ...]) -> s
     row = {"scope": scope, "key": key, "body_digest": digest, "result": "", "created_at": now(session)}
     connection = session.connection()
     engine = postgresql if connection.dialect.name == "postgresql" else sqlite
-    claimed = connection.execute(engine.insert(RequestKey).values(row).on_conflict_do_nothing())
-    if claimed.rowcount == 1:
+    claim_it = engine.insert(RequestKey).values(row).on_conflict_do_nothing().returning(RequestKey.key)
+    if connection.execute(claim_it).first() is not None:
         return None
     earlier = connection.execute(
         select(RequestKey.body_digest, RequestKey.result).where(RequestKey.scope == scope, RequestKey.key == key)
