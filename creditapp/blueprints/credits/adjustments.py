@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
 
-from creditapp.blueprints.credits.places import CURSORS, RECENT, Place
+from creditapp.blueprints.credits.places import CURSORS, RECENT, ROWS, Place
 from creditapp.columns import UtcDateTime, from_microseconds, to_microseconds
 from creditapp.models import CreditEntry, Kind
 from creditapp.queries import adjustments
@@ -85,6 +85,11 @@ class AdjustmentList:
     empty: tuple[str, str, tuple[str, str] | None]
     export_args: dict[str, str]
 
+    @property
+    def is_detailed(self) -> bool:
+        """Whether one of the filters is at work that are needed less often."""
+        return any(name in self.export_args for name in ("kind", "from", "to", "quiet"))
+
 
 def read_list(session: Session, place: Place, panel: Panel) -> AdjustmentList:
     """Read one page of the list, with everything around it."""
@@ -140,8 +145,8 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
     entries, sort = statement(session, wanted)
     cursor = read_cursor({"after": place.get("after"), "before": place.get("before")}, sort)
     order = [column.name for column in sort.columns]
-    backwards = cursor is not None and cursor.backwards
-    page = adjustments.with_names(select_page(entries, sort, cursor), order, descending=sort.descending != backwards)
+    descending = sort.descending != (cursor is not None and cursor.backwards)
+    page = adjustments.with_names(select_page(entries, sort, cursor, rows=ROWS), order, descending=descending)
     return make_page(
         session.execute(page).all(),
         cursor,
@@ -149,6 +154,7 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         url=lambda **to: place.url("recent", **{"after": None, "before": None, **to}),
         noun="entries",
         total=adjustments.count_entries(session, entries, COUNT_MAX),
+        rows=ROWS,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from creditapp.blueprints.credits.places import BALANCES, CURSORS, Place
+from creditapp.blueprints.credits.places import BALANCES, CURSORS, ROWS, Place
 from creditapp.queries import balances
 from creditapp.queries.balances import BY_BALANCE, BY_NAME
 from creditapp.queries.search import ID_MAX
@@ -90,8 +90,8 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
     customers, sort = statement(session, wanted)
     cursor = read_cursor({"after": place.get("b_after"), "before": place.get("b_before")}, sort)
     order = BY_NAME if wanted.sort.endswith("name") else BY_BALANCE
-    backwards = cursor is not None and cursor.backwards
-    page = balances.with_profiles(select_page(customers, sort, cursor), order, descending=sort.descending != backwards)
+    descending = sort.descending != (cursor is not None and cursor.backwards)
+    page = balances.with_profiles(select_page(customers, sort, cursor, rows=ROWS), order, descending=descending)
     return make_page(
         session.execute(page).all(),
         cursor,
@@ -99,6 +99,7 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         url=lambda **to: place.url("balances", b_after=to.get("after"), b_before=to.get("before")),
         noun="users",
         total=balances.count_customers(session, customers, COUNT_MAX),
+        rows=ROWS,
     )
 
 

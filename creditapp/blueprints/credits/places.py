@@ -10,6 +10,8 @@ from creditapp.web.lists import link
 
 RECENT = ("q", "reason", "by", "kind", "when", "from", "to", "quiet", "sort", "after", "before")
 BALANCES = ("b_q", "b_show", "b_sort", "b_after", "b_before")
+ROWS = 20
+"""There are two lists on the page: neither may push the other out of sight."""
 CURSORS = {"after", "before", "b_after", "b_before"}
 _CURSOR_CHARS_MAX = 2000
 
