@@ -120,7 +120,7 @@ def visitor(new_visitor: VisitorMaker) -> Visitor:
 
 
 def _complaint(message: ConsoleMessage) -> list[str]:
-    """Return what is an error; that a refused form answers 422 is none."""
-    if message.type != "error" or "status of 422" in message.text:
-        return []
-    return [message.text]
+    """Return what is an error; that a page which was asked for is missing, or a form refused, is none."""
+    page = message.page
+    own_answer = page is not None and message.location["url"] == page.url and "status of 4" in message.text
+    return [message.text] if message.type == "error" and not own_answer else []
