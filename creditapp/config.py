@@ -98,7 +98,6 @@ class Config:
             "pool_size": self.pool_size,
             "max_overflow": 10,
             "pool_timeout": 5,
-            "pool_pre_ping": True,
             "connect_args": {"options": POSTGRES_OPTIONS},
         }
         if self.isolation is not None:

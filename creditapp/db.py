@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from creditapp.errors import BusyError, CommitUnknownError
@@ -258,11 +258,24 @@ def _writers_turn(engine: Engine) -> Iterator[None]:
 
 
 def _teach_postgresql(engine: Engine) -> None:
-    """Leave preparing statements to `round_trip.py`: psycopg would forget all of them at each rollback."""
+    """Leave preparing statements to `round_trip.py`, and ask whether a pooled connection still lives only for pages.
+
+    psycopg would forget all prepared statements at each rollback. A transaction finds a lost connection by itself
+    and is tried again; to ask before each would cost it a round trip.
+    """
 
     @event.listens_for(engine, "connect")
     def _connect(driver: Any, _record: object) -> None:  # noqa: ANN401  (psycopg's connection)
         driver.prepare_threshold = None
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(driver: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401  (psycopg's connection)
+        if _inside.get():
+            return
+        try:
+            engine.dialect.do_ping(driver)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 def _teach_sqlite(engine: Engine) -> None:

@@ -43,11 +43,7 @@ def open_account(
         *also,
     ]
     if debit:
-        moment = now(session)
-        calls += [
-            plans.EXPIRED(customer_id=customer_id, moment=moment),
-            plans.OPEN_LOTS(customer_id=customer_id, most=LOTS_AT_ONCE),
-        ]
+        calls.append(plans.OPEN_LOTS(customer_id=customer_id, most=LOTS_AT_ONCE))
     locked, posted, panel, *rest = run(session, *calls)
     if not locked.rows:
         raise CustomerNotFoundError(customer_id)
@@ -57,12 +53,12 @@ def open_account(
     elif account.closed_at is not None:
         raise CustomerClosedError(customer_id)
     if debit:
-        lots, expired = rest.pop(), rest.pop()
-        account.expired_minor = expired.rows[0][0]
-        rows = lots.rows
+        rows = rest.pop().rows
         if len(rows) == LOTS_AT_ONCE:
             rows = run(session, plans.OPEN_LOTS(customer_id=customer_id, most=2**31))[0].rows
         account.lots = [Lot(*row) for row in rows]
+        moment = now(session)
+        account.expired_minor = sum(lot.remaining_minor for lot in account.lots if lot.has_expired(moment))
     return account, Panel(*panel.rows[0]), rest
 
 
@@ -105,7 +101,7 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
     for customer_id, *lot_row in session.connection().execute(statement):
         lot = Lot(*lot_row)
         accounts[customer_id].lots.append(lot)
-        if lot.expires_at is not None and lot.expires_at <= moment:
+        if lot.has_expired(moment):
             accounts[customer_id].expired_minor += lot.remaining_minor
 
 

@@ -63,4 +63,7 @@ def content_digest(content: tuple[Any, ...]) -> bytes:
 
 def canonical(facts: list[Any]) -> bytes:
     """Return the one way in which these facts are written as bytes."""
-    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+    return _write(facts).encode()
+
+
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -5,21 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ClauseElement,
     Select,
     Table,
     bindparam,
     case,
-    cast,
-    func,
     insert,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from creditapp.columns import UtcDateTime
 from creditapp.db import Base
 from creditapp.models import (
     CreditAccount,
@@ -89,13 +85,6 @@ POSTED = Prepared(
 PANEL = Prepared(
     select(Setting.credits_enabled, Setting.currency, Setting.time_zone, Setting.duplicate_window_days).where(
         Setting.id == 1
-    )
-)
-EXPIRED = Prepared(
-    select(cast(func.coalesce(func.sum(LOTS.c.remaining_minor), 0), BigInteger)).where(
-        LOTS.c.customer_id == bindparam("customer_id"),
-        LOTS.c.remaining_minor > 0,
-        LOTS.c.expires_at <= bindparam("moment", type_=UtcDateTime()),
     )
 )
 OPEN_LOTS = Prepared(

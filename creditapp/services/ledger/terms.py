@@ -30,6 +30,10 @@ class Lot:
         expires = self.expires_at.timestamp() if self.expires_at else 0.0
         return self.expires_at is None, expires, CLASS_ORDER[CreditClass(self.class_)], self.seq
 
+    def has_expired(self, moment: datetime) -> bool:
+        """Return whether the lot's date has passed; until a sweep takes it, it still counts in the balance."""
+        return self.expires_at is not None and self.expires_at <= moment
+
 
 @dataclass(frozen=True, slots=True)
 class Move:

@@ -247,8 +247,8 @@ def _moves(account: Account, posting: Posting, moment: datetime) -> tuple[Move, 
         return posting.moves
     moves, left_minor = [], -posting.amount_minor
     for lot in account.lots:
-        expired = lot.expires_at is not None and lot.expires_at <= moment
-        if left_minor == 0 or lot.remaining_minor == 0 or (expired and not posting.draws_expired):
+        is_barred = lot.has_expired(moment) and not posting.draws_expired
+        if left_minor == 0 or lot.remaining_minor == 0 or is_barred:
             continue
         taken_minor = min(lot.remaining_minor, left_minor)
         left_minor -= taken_minor
