@@ -82,8 +82,7 @@ def _lines(source: BinaryIO, bytes_max: int | None) -> Iterator[str]:
     number = count = 0
     while raw := source.readline(LINE_BYTES_MAX + 1):
         number += 1
-        if number == 1:
-            raw = _without_mark(raw)
+        mark = _mark(raw) if number == 1 else 0
         if len(raw) > LINE_BYTES_MAX:
             raise ImportFileError(f"Line {number} is longer than {LINE_BYTES_MAX:,} bytes.")
         if bytes_max is not None and count + len(raw) > bytes_max:
@@ -91,22 +90,23 @@ def _lines(source: BinaryIO, bytes_max: int | None) -> Iterator[str]:
                 f"The file is larger than {bytes_max // 1_000_000} MB; split it, or import it on the command line."
             )
         try:
-            yield raw.decode()
+            yield raw[mark:].decode()
         except UnicodeDecodeError as error:
             raise ImportFileError(
-                f"Line {number} is not UTF-8 (byte {count + error.start + 1} of the file); "
+                f"Line {number} is not UTF-8 (byte {count + mark + error.start + 1} of the file); "
                 "save the file as “CSV UTF-8” and try again."
             ) from error
         count += len(raw)
 
 
-def _without_mark(raw: bytes) -> bytes:
+def _mark(raw: bytes) -> int:
+    """Return how many bytes of the first line are the mark of UTF-8, and refuse what begins like something else."""
     for mark, what in _FOREIGN:
         if raw.startswith(mark):
             raise ImportFileError(f"This file {what}; save it as “CSV UTF-8” and try again.")
     if b"\x00" in raw[:4]:
         raise ImportFileError("This file is in UTF-16; save it as “CSV UTF-8” and try again.")
-    return raw.removeprefix(_UTF8_MARK)
+    return len(_UTF8_MARK) if raw.startswith(_UTF8_MARK) else 0
 
 
 def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
