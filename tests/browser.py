@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 REDIRECTS_MAX = 5
 _BOXES = {"input", "select", "textarea"}
+_BLOCKS = {"br", "dd", "div", "dt", "h1", "h2", "h3", "label", "li", "option", "p", "td", "th", "tr"}
 _UNLABELLED = {"hidden", "submit", "button", "image", "reset"}
 _POINTERS = (
     *("aria-describedby", "aria-labelledby", "aria-controls", "popovertarget"),
@@ -315,7 +316,17 @@ def _policy(page: Page) -> Iterator[str]:
 
 
 def _text(element: Element) -> str:
-    return " ".join("".join(element.itertext()).split())
+    """Return the words as they are read: what stands on a line of its own is apart."""
+    return " ".join("".join(_pieces(element)).split())
+
+
+def _pieces(element: Element) -> Iterator[str]:
+    yield element.text or ""
+    for inner in element:
+        gap = " " if inner.tag in _BLOCKS else ""
+        yield gap
+        yield from _pieces(inner)
+        yield gap + (inner.tail or "")
 
 
 def _with_class(root: Element, name: str) -> list[Element]:

@@ -155,6 +155,13 @@ def undoings(session: Session, customer_id: int, seq: int) -> list[Undoing]:
     return [Undoing(*row) for row in session.execute(statement)]
 
 
+def has_reversals(session: Session, customer_id: int) -> bool:
+    """Return whether anything of this customer was ever taken back."""
+    e = CreditEntry
+    statement = select(e.seq).where(e.customer_id == customer_id, e.reversed_seq.is_not(None)).limit(1)
+    return session.execute(statement).first() is not None
+
+
 def balance_at_end_of(session: Session, customer_id: int, day: date) -> int:
     """Return what the balance was when this day of the panel's calendar ended."""
     e = CreditEntry

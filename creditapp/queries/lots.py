@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ class Usable:
 
     usable_minor: int
     expired_minor: int
+    by_class: dict[str, int]
+    """What is usable, by class; classes of which there is nothing are left out."""
     next_minor: int = 0
     """What lapses next."""
     next_at: datetime | None = None
@@ -41,22 +44,22 @@ def usable(session: Session, customer_id: int, moment: datetime) -> Usable:
     """Return how much of the balance can be used at this moment, what has expired, and what will next."""
     lot = CreditLot
     statement = (
-        select(lot.expires_at, cast(func.sum(lot.remaining_minor), BigInteger))
+        select(lot.expires_at, lot.class_, cast(func.sum(lot.remaining_minor), BigInteger))
         .where(lot.customer_id == customer_id, lot.remaining_minor > 0)
-        .group_by(lot.expires_at)
+        .group_by(lot.expires_at, lot.class_)
     )
-    dated, lasting = [], 0
-    for expires_at, minor in session.execute(statement):
-        if expires_at is None:
-            lasting += minor
-        else:
-            dated.append((expires_at, minor))
-    coming = sorted((expires_at, minor) for expires_at, minor in dated if expires_at > moment)
-    expired_minor = sum(minor for expires_at, minor in dated if expires_at <= moment)
-    usable_minor = lasting + sum(minor for _, minor in coming)
-    if not coming:
-        return Usable(usable_minor, expired_minor)
-    return Usable(usable_minor, expired_minor, coming[0][1], coming[0][0])
+    expired_minor, by_class = 0, Counter[str]()
+    coming = Counter[datetime]()
+    for expires_at, class_, minor in session.execute(statement):
+        if expires_at is not None and expires_at <= moment:
+            expired_minor += minor
+            continue
+        by_class[class_] += minor
+        if expires_at is not None:
+            coming[expires_at] += minor
+    next_at = min(coming, default=None)
+    next_minor = coming[next_at] if next_at else 0
+    return Usable(by_class.total(), expired_minor, dict(by_class), next_minor, next_at)
 
 
 def came_from(session: Session, customer_id: int, seq: int) -> list[Draw]:

@@ -22,6 +22,11 @@ ECHO_CHARS_MAX = 100_000
 KEY_CHARS_MAX = 64
 
 
+def echo(typed: str | None) -> str:
+    """Return what was typed as a page can show it again: not endless, and a NUL, which HTML cannot hold, as a mark."""
+    return (typed or "")[:ECHO_CHARS_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
 class AmountField(StringField):
     """An amount of money; `minor` is its minor units once the form is valid. Empty is 0 when not `required`."""
 
@@ -52,7 +57,7 @@ class AmountField(StringField):
             raise StopValidation("Enter an amount without a minus.")
 
     def _value(self) -> str:
-        return (self.data or "")[:ECHO_CHARS_MAX]
+        return echo(self.data)
 
     @property
     def limit_chars(self) -> int:
@@ -78,7 +83,7 @@ class LineField(StringField):
             raise StopValidation(self.required)
 
     def _value(self) -> str:
-        return (self.data or "")[:ECHO_CHARS_MAX]
+        return echo(self.data)
 
 
 class NoteField(LineField):
@@ -134,7 +139,7 @@ class CountField(StringField):
         self.number = int(typed)
 
     def _value(self) -> str:
-        return "" if self.data is None else str(self.data)[:ECHO_CHARS_MAX]
+        return echo(None if self.data is None else str(self.data))
 
 
 class VersionField(HiddenField):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import g, has_request_context, request
 from flask_wtf import FlaskForm
@@ -12,6 +13,8 @@ from wtforms.widgets import HiddenInput
 
 _EXPIRED = "This form had expired. Nothing was saved; check it and send it again."
 
+_BROKEN = "This form holds a broken character. Nothing was saved; type the text anew and send it again."
+
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """The base of all forms. A missing or foreign token is an error of the form like any other: nothing is lost.
@@ -20,9 +23,10 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     """
 
     def __init__(self, formdata: Any = None, *, sent: bool = True, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
-        self.from_draft = False
+        self.from_draft = self.is_broken = False
         if sent and formdata is None and has_request_context():
             if request.method in {"POST", "PUT", "PATCH", "DELETE"}:
+                self.is_broken = _holds_broken_characters()
                 formdata = MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)])
             elif g.get("draft") is not None:
                 formdata = MultiDict(g.draft)
@@ -35,6 +39,9 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ANN401  (WTForms' signature)
         """Return whether every field is well-formed, the token is ours, and no field was sent twice."""
         valid = bool(super().validate(extra_validators))
+        if self.is_broken:
+            self.form_errors = [*self.form_errors, _BROKEN]
+            valid = False
         for field in self:
             several = isinstance(field, SelectMultipleField)
             if not several and len(request.form.getlist(field.name)) > 1:
@@ -69,3 +76,18 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
 
 class BareForm(Form):
     """A form with nothing but its token: a button that does something."""
+
+
+def _holds_broken_characters() -> bool:
+    """Return whether the form was sent with bytes that are no UTF-8, such as half of a surrogate pair.
+
+    Werkzeug keeps such bytes as they were escaped (`%ED%A0%80`), which would then be saved as if it had been typed.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return False
+    sent = request.get_data(cache=True)
+    try:
+        unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        return True
+    return False

@@ -24,7 +24,7 @@ from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
 
 CHART_DAYS = 90
-CHART_HEIGHT = 250
+CHART_HEIGHT = 360
 COLUMNS = (
     Column("When"),
     Column("Reason"),
@@ -74,7 +74,7 @@ def render_customer(
         path=path,
         entry_path=url_for("users.adjust", customer_id=customer.id),
         export_url=_export_url(customer.id, history_args),
-        fold_url=lists.link(path, {"folded": None if folded else 1}) + "#history" if customer.entries else None,
+        fold_url=_fold_url(customer.id, path, folded=folded),
         way_out=way_out or WayOut(),
     )
 
@@ -96,7 +96,7 @@ def history_page(customer: Profile, args: Mapping[str, str], path: str, *, folde
         rows.all(),
         cursor,
         key_of=lambda row: (row.seq,),
-        url=lambda **place: f"{lists.link(path, {'folded': 1 if folded else None, **place})}#history",
+        url=lambda **place: lists.link(path, {"folded": 1 if folded else None, **place}, "history"),
         noun="entries",
         total=None if folded else customer.entries,
     )
@@ -130,6 +130,13 @@ def _export_url(customer_id: int, args: Mapping[str, Any]) -> str | None:
     if not can(Permission.HISTORY_EXPORT):
         return None
     return lists.link(url_for("users.export_history", customer_id=customer_id), args)
+
+
+def _fold_url(customer_id: int, path: str, *, folded: bool) -> str | None:
+    """Return the link that hides what came to nothing, or shows it again; None where there is nothing to hide."""
+    if not entries.has_reversals(db.session(), customer_id):
+        return None
+    return lists.link(path, {"folded": None if folded else 1}, "history")
 
 
 def _short(moment: datetime) -> str:

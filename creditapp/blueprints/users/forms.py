@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
-from wtforms import BooleanField, HiddenField, RadioField, SelectField
+from wtforms import BooleanField, HiddenField, RadioField, SelectField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from creditapp.db import db
@@ -45,11 +45,11 @@ class CustomerForm(Form):
     def validate_email(self, field: LineField) -> None:
         """Whether it is answered cannot be seen; that it is an address can."""
         if field.text and not _EMAIL.fullmatch(field.text):
-            raise ValueError("This is no e-mail address: it takes one @, something on each side, and no spaces.")
+            raise ValidationError("This is no e-mail address: it takes one @, something on each side, and no spaces.")
 
     def validate_status(self, field: SelectField) -> None:
         if field.data not in BY_HAND:
-            raise ValueError("Choose a status from the list.")
+            raise ValidationError("Choose a status from the list.")
 
     @property
     def fields(self) -> CustomerFields:
@@ -96,7 +96,7 @@ class CreditForm(Form):
 
     reason = ReasonField("Reason")
     note = NoteField("Note")
-    customer_note = LineField("Line the customer sees", chars_max=CUSTOMER_LINE_CHARS_MAX)
+    customer_note = LineField("Customer’s line", chars_max=CUSTOMER_LINE_CHARS_MAX)
     submission = SubmissionField()
 
     def __init__(self, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
@@ -132,7 +132,7 @@ class SetBalanceForm(CreditForm):
     def validate_seen(self, field: HiddenField) -> None:
         typed = field.data or ""
         if not typed.isascii() or not typed.isdigit() or len(typed) > 13:  # noqa: PLR2004  (the largest balance)
-            raise ValueError("This form has lost the balance it was opened with. Nothing was saved; open it anew.")
+            raise ValidationError("This form has lost the balance it was opened with. Nothing was saved; open it anew.")
 
     @property
     def seen_minor(self) -> int:
