@@ -55,11 +55,15 @@ def find_staff_log_in(session: Session, email: str) -> StaffLogIn | None:
     return StaffLogIn(*row) if row is not None else None
 
 
-def open_session(session: Session, log_in_id: int, *, by: Actor, browser: str, new_hash: str | None = None) -> str:
+def open_session(
+    session: Session, log_in_id: int, *, by: Actor, browser: str, new_hash: str | None = None, instead_of: str = ""
+) -> str:
     """Open a session for a log-in whose password has been checked, and return its token.
 
-    `new_hash` replaces the stored one where its parameters are out of date. The token is shown only here.
+    `new_hash` replaces the stored one where its parameters are out of date; the session whose token is `instead_of`
+    ends. The token is shown only here.
     """
+    session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(instead_of)))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     moment = now(session)
     if new_hash is not None:

@@ -9,7 +9,7 @@ import structlog
 from flask import Flask, Response, render_template, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from creditapp.db import db
 from creditapp.errors import BusyError, CommitUnknownError, CustomerNotFoundError, DomainError, EntryNotFoundError
@@ -43,6 +43,8 @@ def init_error_pages(app: Flask) -> None:
 def _http_error(error: HTTPException) -> Any:  # noqa: ANN401  (a response)
     if error.code is None or error.code < 400:  # noqa: PLR2004  (a redirect is no error)
         return error.get_response()
+    if isinstance(error, InternalServerError):  # what broke while a page, or another error's page, was drawn
+        return _database_error(error.original_exception or error)
     return _page(error.code, headers=_kept_headers(error))
 
 
@@ -60,19 +62,19 @@ def _refusal(error: DomainError) -> Any:  # noqa: ANN401  (a response)
     return _page(code, sentence=error.sentence(current_panel().currency.format))
 
 
-def _database_error(error: Exception) -> Any:  # noqa: ANN401  (a response)
+def _database_error(error: BaseException) -> Any:  # noqa: ANN401  (a response)
     cause = getattr(error, "orig", error)
-    if isinstance(error, PoolTimeoutError) or type(cause).__name__ == "OperationalError":
+    if isinstance(error, PoolTimeoutError | BusyError) or type(cause).__name__ == "OperationalError":
         log.warning("database_unavailable", path=request.path, cause=str(cause))
         return _busy()
     return _fault(error)
 
 
 def _busy() -> Any:  # noqa: ANN401  (a response)
-    return _page(503, headers={"Retry-After": str(RETRY_AFTER_S)}, plain=True)
+    return _page(503, headers={"Retry-After": str(RETRY_AFTER_S)}, plain=True, sent=_sent_fields())
 
 
-def _fault(error: Exception) -> Any:  # noqa: ANN401  (a response)
+def _fault(error: BaseException) -> Any:  # noqa: ANN401  (a response)
     reference = secrets.token_hex(6)
     log.error("fault", reference=reference, method=request.method, path=request.path, exc_info=error)
     return _page(500, reference=reference, plain=True)
@@ -85,13 +87,28 @@ def _page(
     reference: str | None = None,
     headers: dict[str, str] | None = None,
     plain: bool = False,
+    sent: list[tuple[str, str]] | None = None,
 ) -> Response:
     """Make the page; a `plain` one stands on its own, since what it would ask may be what is broken."""
     title, hint = SENTENCES.get(code, SENTENCES[400])
     template = "errors/plain.html" if plain else "errors/error.html"
     context = {"code": code, "title": title, "hint": sentence or hint, "reference": reference}
+    context |= {"path": request.path, "sent": sent}
     body = _render_alone(template, context) if plain else render_template(template, **context)
     return Response(body, code, headers or {}, mimetype="text/html")
+
+
+def _sent_fields() -> list[tuple[str, str]] | None:
+    """Return what was sent, for a button that sends it again: nothing typed is lost, and its key makes it safe.
+
+    None where that cannot be: nothing was sent, or a file or a password was.
+    """
+    try:
+        if request.method != "POST" or request.files or "password" in request.form:
+            return None
+        return list(request.form.items(multi=True))
+    except RequestEntityTooLarge:
+        return None
 
 
 def _render_alone(template: str, context: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 
 import structlog
 from flask import Flask, request
@@ -19,15 +20,17 @@ def init_logs(app: Flask) -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
+        logger_factory=lambda *_name: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     app.before_request(_name_the_request)
 
 
 def _name_the_request() -> None:
+    asked = request.endpoint != "static"  # a style sheet must come even while the database does not answer
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
         request_id=secrets.token_hex(8),
-        staff_id=current_user.id if current_user.is_authenticated else None,
+        staff_id=current_user.id if asked and current_user.is_authenticated else None,
         address=request.remote_addr,
     )

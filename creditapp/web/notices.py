@@ -80,5 +80,5 @@ def _notice(message: Any) -> Notice:  # noqa: ANN401  (what `flash` was given)
     if message.get("undo") and can(Permission.CREDIT_REVERSE):
         customer_id, seq = message["undo"]
         url = url_for("users.reverse", customer_id=customer_id, seq=seq)
-        action = Action(url, "Reverse", "undo-2", UndoForm())
+        action = Action(url, "Reverse", "undo-2", UndoForm(sent=False))
     return Notice(message["kind"], message["lead"], message["text"], links, action)

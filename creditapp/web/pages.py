@@ -73,7 +73,7 @@ def _skeleton() -> dict[str, Any]:
         "notices": pending_notices(),
         "search_url": url_for("search.find"),
         "sign_out_url": url_for("auth.sign_out"),
-        "sign_out_form": BareForm(),
+        "sign_out_form": BareForm(sent=False),
     }
 
 

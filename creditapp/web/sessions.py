@@ -6,19 +6,22 @@ the row's to say.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, g, redirect, request, session, url_for
+from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, current_user
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from creditapp.db import db, transact
+from creditapp.errors import BusyError
 from creditapp.models import LogInSession, Role, Staff
 from creditapp.services import sign_in
 from creditapp.services.actor import Actor, staff
@@ -123,18 +126,32 @@ def _ask_to_sign_in() -> Response:
     """Send to the sign-in page, keeping what was typed where the session has merely run out."""
     if request.method in {"GET", "HEAD"}:
         return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
-    fields = [
-        [name, value]
-        for name, value in request.form.items(multi=True)
-        if name not in _SECRET_FIELDS and len(value) <= _DRAFT_CHARS_MAX
-    ][:_DRAFT_FIELDS_MAX]
-    token = session.get("_user_id", "")
-    draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token else None
+    if not _can_be_opened(request.path):
+        return redirect(url_for("auth.sign_in"), 303)
+    token, fields = session.get("_user_id", ""), _sent_fields()
+    draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token and fields else None
     back = f"{request.path}?draft={quote(draft_id)}" if draft_id else request.path
     return redirect(url_for("auth.sign_in", next=back), 303)
 
 
+def _can_be_opened(path: str) -> bool:
+    """Return whether there is a page under the path, and not only something to send forms to."""
+    return current_app.url_map.bind("").test(path, "GET")
+
+
+def _sent_fields() -> list[list[str]]:
+    """Return what was typed, secrets and files apart; nothing when it is too large to be read."""
+    try:
+        sent = list(request.form.items(multi=True))
+    except RequestEntityTooLarge:
+        return []
+    kept = [[name, value] for name, value in sent if name not in _SECRET_FIELDS and len(value) <= _DRAFT_CHARS_MAX]
+    return kept[:_DRAFT_FIELDS_MAX]
+
+
 def _look_for_a_draft() -> None:
+    if request.endpoint == "static":
+        return
     draft_id = request.args.get("draft", "") if request.method == "GET" else ""
     if not draft_id or not current_user.is_authenticated:
         return
@@ -144,5 +161,7 @@ def _look_for_a_draft() -> None:
 
 
 def _note_use() -> None:
-    if current_user.is_authenticated and g.get("session_is_stale"):
+    if request.endpoint == "static" or not current_user.is_authenticated or not g.get("session_is_stale"):
+        return
+    with suppress(BusyError):  # the page does not depend on it; the next one tries again
         transact(sign_in.touch, current_user.token)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+import time
+
 from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
@@ -19,7 +22,7 @@ from creditapp.web.throttle import by_account, by_account_and_address, by_addres
 
 SIGN_IN_BODY_MAX = 64 * 1024
 _WRONG = "This e-mail and password do not belong together."
-_SLOW_DOWN = "Too many tries. Wait a minute, then try again."
+_SLOW_DOWN = "Too many tries. Wait {}, then try again."
 
 
 def _failed(response: ResponseReturnValue) -> bool:
@@ -67,17 +70,23 @@ def sign_in() -> ResponseReturnValue:
 @bp.route("/sign-out", methods=["POST"])
 @signed_in
 def sign_out() -> ResponseReturnValue:
-    if BareForm().validate_on_submit():
-        transact(sign_ins.close_session, current_user.token, by=sessions.current_actor())
-        session.clear()
+    form = BareForm()
+    if not form.validate_on_submit():
+        return render_page("auth/sign_out.html", form)
+    transact(sign_ins.close_session, current_user.token, by=sessions.current_actor())
+    session.clear()
     return redirect(url_for("auth.sign_in"))
 
 
 @bp.errorhandler(RateLimitExceeded)
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     form = SignInForm()
-    form.form_errors = [_SLOW_DOWN]
-    return render_page("auth/sign_in.html", form, status=429)
+    limit = limiter.current_limit
+    wait_s = max(1, math.ceil(limit.reset_at - time.time())) if limit else 60
+    minutes = math.ceil(wait_s / 60)
+    form.form_errors = [_SLOW_DOWN.format("a minute" if minutes == 1 else f"{minutes} minutes")]
+    page, status = render_page("auth/sign_in.html", form, status=429)
+    return page, status, {"Retry-After": str(wait_s)}
 
 
 def _check(email: str, password: str) -> str | None:
@@ -91,5 +100,10 @@ def _check(email: str, password: str) -> str | None:
     new_hash = passwords.hash_password(password) if passwords.needs_rehash(found.password_hash) else None
     browser = request.headers.get("User-Agent", "")[:200]
     return transact(
-        sign_ins.open_session, found.log_in_id, by=staff(found.staff_id, address), browser=browser, new_hash=new_hash
+        sign_ins.open_session,
+        found.log_in_id,
+        by=staff(found.staff_id, address),
+        browser=browser,
+        new_hash=new_hash,
+        instead_of=session.get("_user_id", ""),
     )
