@@ -720,8 +720,9 @@ def _create_search() -> None:
             f"WHEN new.search_key IS NOT NULL BEGIN INSERT INTO {search}(rowid, search_key) VALUES (new.rowid, new.search_key); END"
         )
         forget = f"INSERT INTO {search}({search}, rowid, search_key) VALUES ('delete', old.rowid, old.search_key); END"
+        # Before, not after: SQLite runs the newest trigger first, and forgetting last would forget what both texts share.
         op.execute(
-            f"CREATE TRIGGER {table}_search_forget AFTER UPDATE OF search_key ON {table} "
+            f"CREATE TRIGGER {table}_search_forget BEFORE UPDATE OF search_key ON {table} "
             f"WHEN old.search_key IS NOT NULL BEGIN {forget}"
         )
         op.execute(
