@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from creditapp.db import now
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError, KeyReusedError
 from creditapp.services.ledger import plans
 from creditapp.services.ledger.chain import ZERO_HASH, content_digest
@@ -17,7 +16,8 @@ from creditapp.services.ledger.terms import Account, Entry, Lot, Panel
 from creditapp.statements import Call, Outcome, insert_rows, run
 
 LOTS_AT_ONCE = 32
-"""How many open lots a debit reads before it asks for all of them."""
+"""How many open lots a debit reads first; all of them only when these do not cover it."""
+LOTS_MAX = 2**31
 
 
 def open_account(
@@ -53,13 +53,15 @@ def open_account(
     elif account.closed_at is not None:
         raise CustomerClosedError(customer_id)
     if debit:
-        rows = rest.pop().rows
-        if len(rows) == LOTS_AT_ONCE:
-            rows = run(session, plans.OPEN_LOTS(customer_id=customer_id, most=2**31))[0].rows
-        account.lots = [Lot(*row) for row in rows]
-        moment = now(session)
-        account.expired_minor = sum(lot.remaining_minor for lot in account.lots if lot.has_expired(moment))
+        account.lots = [Lot(*row) for row in rest.pop().rows]
+        account.has_more_lots = len(account.lots) == LOTS_AT_ONCE
     return account, Panel(*panel.rows[0]), rest
+
+
+def read_all_lots(session: Session, account: Account) -> None:
+    """Read every open lot of a locked account on which nothing has been posted yet."""
+    rows = run(session, plans.OPEN_LOTS(customer_id=account.customer_id, most=LOTS_MAX))[0].rows
+    account.lots, account.has_more_lots = [Lot(*row) for row in rows], False
 
 
 def create_accounts(session: Session, customer_ids: Iterable[int]) -> None:
@@ -97,12 +99,8 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         .where(plans.LOTS.c.customer_id.in_(wanted), plans.LOTS.c.remaining_minor > 0)
         .order_by(plans.LOTS.c.customer_id, *plans.DRAWDOWN)
     )
-    moment = now(session)
     for customer_id, *lot_row in session.connection().execute(statement):
-        lot = Lot(*lot_row)
-        accounts[customer_id].lots.append(lot)
-        if lot.has_expired(moment):
-            accounts[customer_id].expired_minor += lot.remaining_minor
+        accounts[customer_id].lots.append(Lot(*lot_row))
 
 
 def read_posted(session: Session, customer_ids: list[int], keys: list[str]) -> dict[tuple[int, str], tuple[Any, ...]]:

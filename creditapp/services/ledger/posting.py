@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from creditapp.db import now
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError, DomainError
 from creditapp.services.ledger import plans
-from creditapp.services.ledger.accounts import lock_many, read_lots, read_posted, replay
+from creditapp.services.ledger.accounts import lock_many, read_all_lots, read_lots, read_posted, replay
 from creditapp.services.ledger.chain import content_digest
 from creditapp.services.ledger.terms import Account, Entry, Panel, Posting
 from creditapp.services.ledger.writes import Writes
@@ -24,6 +25,10 @@ def post(session: Session, account: Account, panel: Panel, posting: Posting) -> 
         InsufficientCreditError: a debit of more than there is to draw on.
         BalanceLimitError: the balance would be above the largest one.
     """
+    if account.has_more_lots and posting.moves is None:
+        drawable = account.drawable(now(session), expired_too=posting.draws_expired)
+        if sum(lot.remaining_minor for lot in drawable) < -posting.amount_minor:
+            read_all_lots(session, account)
     writes = Writes(session)
     entry = writes.add(account, panel, posting)
     writes.flush()

@@ -72,14 +72,14 @@ class Account:
     closed_at: datetime | None
     posted: Entry | None = None
     """What was posted earlier under the key it was opened with."""
-    expired_minor: int = 0
-    """In the balance, but no longer usable: lots past their date that no sweep has taken yet."""
     lots: list[Lot] = field(default_factory=list)
     """Open lots in drawdown order, read when a debit is coming."""
+    has_more_lots: bool = False
+    """Only the first of the open lots have been read."""
 
-    @property
-    def usable_minor(self) -> int:
-        return self.balance_minor - self.expired_minor
+    def drawable(self, moment: datetime, *, expired_too: bool) -> list[Lot]:
+        """Return the lots that a debit may draw on now, in drawdown order."""
+        return [lot for lot in self.lots if lot.remaining_minor and (expired_too or not lot.has_expired(moment))]
 
 
 @dataclass(frozen=True, slots=True)

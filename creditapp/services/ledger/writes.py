@@ -246,11 +246,10 @@ def _moves(account: Account, posting: Posting, moment: datetime) -> tuple[Move, 
             raise ValueError("The moves do not add up to the amount.")
         return posting.moves
     moves, left_minor = [], -posting.amount_minor
-    for lot in account.lots:
-        is_barred = lot.has_expired(moment) and not posting.draws_expired
-        if left_minor == 0 or lot.remaining_minor == 0 or is_barred:
-            continue
+    for lot in account.drawable(moment, expired_too=posting.draws_expired):
         taken_minor = min(lot.remaining_minor, left_minor)
+        if taken_minor == 0:
+            break
         left_minor -= taken_minor
         moves.append(Move(lot.seq, lot.class_, taken_minor))
     if left_minor > 0:
