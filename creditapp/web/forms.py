@@ -22,6 +22,8 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     A page with several forms makes those that were not sent with `sent=False`: they show what is saved.
     """
 
+    form_errors: list[str]
+
     def __init__(self, formdata: Any = None, *, sent: bool = True, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
         self.from_draft = self.is_broken = False
         if sent and formdata is None and has_request_context():
