@@ -11,8 +11,9 @@ import contextvars
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from creditapp.config import Config
 from creditapp.db import db
 from creditapp.services import verification
 from tests import postgres
+from tests.books import Books, write_books
 
 if TYPE_CHECKING:
     from tests.browser import Browser
@@ -37,6 +39,7 @@ PARTITIONS = 4
 LEDGER_KEY = b"a key of the chain that only tests use"
 SECRET_KEY = "a secret that only tests use, and nobody else"
 
+Shelf = Callable[[str], tuple[Flask, Books]]
 AppMaker = Callable[[str], AbstractContextManager[Flask]]
 
 settings.register_profile("suite", derandomize=True, database=None, deadline=None, print_blob=True, max_examples=50)
@@ -196,6 +199,30 @@ def app(engine: str, new_app: AppMaker) -> Iterator[Flask]:
     """The application; the test is inside its context, so that services and factories can be called."""
     with new_app(engine) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def shelf(databases: Databases) -> Iterator[Shelf]:
+    """The books of each engine, written once for all tests that leave them as they were."""
+    with ExitStack() as stack:
+
+        @cache
+        def take(engine: str) -> tuple[Flask, Books]:
+            made = create_app(databases.config(stack.enter_context(databases.migrated(engine))))
+            with made.app_context():
+                stack.callback(db.engine.dispose)
+                return made, write_books()
+
+        yield take
+
+
+@pytest.fixture
+def books(engine: str, shelf: Shelf) -> Iterator[Books]:
+    """A ledger with a bit of everything in it; the test is inside the context of its application."""
+    made, written = shelf(engine)
+    with made.app_context():
+        yield written
+        db.session.remove()
 
 
 @pytest.fixture(autouse=True)

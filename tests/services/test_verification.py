@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
-from functools import cache
+from contextlib import AbstractContextManager
 
 import pytest
 from flask import Flask
@@ -13,91 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.orm import Session
 
-from creditapp import create_app
-from creditapp.db import db, snapshot, transact
-from creditapp.models import Kind
-from creditapp.services import audit, credits, ledger, verification
-from creditapp.services.actor import SYSTEM
-from creditapp.services.audit import Action
-from creditapp.services.ledger import Posting
-from tests.conftest import Databases
-from tests.factories import actor, give, make_customer, make_reason, new_key
+from creditapp.db import db, snapshot
+from creditapp.services import verification
+from tests.books import Books
+from tests.factories import give, make_customer
 from tests.services.tampering import tampered
 
 pytestmark = pytest.mark.money
-
-
-@dataclass(frozen=True)
-class Books:
-    """Two customers with a bit of everything: lots of two classes, spends, reversals, a transfer, audit rows."""
-
-    c: int
-    other: int
-
-    def named(self, words: str) -> str:
-        return words.replace("{c}", str(self.c)).replace("{o}", str(self.other))
-
-
-Shelf = Callable[[str], tuple[Flask, Books]]
-
-
-@pytest.fixture(scope="module")
-def shelf(databases: Databases) -> Iterator[Shelf]:
-    """The books of each engine, written once: what is done to them is taken back."""
-    with ExitStack() as stack:
-
-        @cache
-        def take(engine: str) -> tuple[Flask, Books]:
-            app = create_app(databases.config(stack.enter_context(databases.migrated(engine))))
-            with app.app_context():
-                stack.callback(db.engine.dispose)
-                return app, _write_books()
-
-        yield take
-
-
-@pytest.fixture
-def books(engine: str, shelf: Shelf) -> Iterator[Books]:
-    app, written = shelf(engine)
-    with app.app_context():
-        yield written
-
-
-def _write_books() -> Books:
-    customer, other = make_customer(), make_customer()
-    promotional = make_reason("Spring offer", class_="promotional")
-    give(customer, 1000, note="Broken router", ticket_ref="T-1")  # 1
-    give(customer, 200, reason_id=promotional)  # 2
-    give(customer, -500)  # 3: 200 of the promotional lot, 300 of the other
-    transact(credits.reverse, customer, 3, 100, by=actor(), key=new_key())  # 4
-    give(customer, 50)  # 5
-    transact(credits.delete, customer, 5, by=actor(), key=new_key())  # 6
-    transact(_transfer, customer, other, 70)  # 7
-    for name in ("first", "second", "third"):
-        transact(audit.record, Action.SETTINGS_SAVED, actor(), "settings", 1, after={"company": name})
-    return Books(customer, other)
-
-
-def _transfer(session: Session, giver: int, taker: int, amount_minor: int) -> None:
-    out = Posting(
-        kind=Kind.TRANSFER_OUT,
-        amount_minor=-amount_minor,
-        description=f"Transfer to User #{taker}",
-        by=SYSTEM,
-        key="transfer",
-        other_customer_id=taker,
-        other_seq=1,
-    )
-    into = Posting(
-        kind=Kind.TRANSFER_IN,
-        amount_minor=amount_minor,
-        description=f"Transfer from User #{giver}",
-        by=SYSTEM,
-        key="transfer",
-        other_customer_id=giver,
-        other_seq=7,
-    )
-    ledger.post_many(session, [(giver, out), (taker, into)])
 
 
 def _found(session: Session) -> list[str]:
