@@ -26,7 +26,7 @@ def demo_command(customers: int, entries: int, seed: int, until: datetime | None
     ends = None if until is None else datetime.combine(until.date(), time(23, 59), UTC)
     with refusals():
         with click.progressbar(length=customers, label="Customers") as bar:
-            made = demo.grow(customers, seed=seed, progress=bar.update)
+            made = demo.grow(customers, seed=seed, until=ends, progress=bar.update)
         with click.progressbar(length=entries, label="Entries") as bar:
             posted = demo.play(entries, seed=seed, until=ends, progress=bar.update)
     click.echo(f"Made {counted(made, 'customer')} and posted {counted(posted, 'entry', 'entries')}.")

@@ -52,6 +52,15 @@ def tick_quietly() -> None:
         structlog.get_logger().exception("tick_failed")
 
 
+class _Consumer(Consumer):  # type: ignore[misc]  # huey has no types
+    """Says that it is ready once it also listens to signals."""
+
+    def start(self) -> None:
+        """Start to take jobs."""
+        super().start()
+        click.echo("The worker is ready.")
+
+
 @click.command("worker")
 @with_appcontext
 def worker_command() -> None:
@@ -61,7 +70,6 @@ def worker_command() -> None:
     Run one beside the web; more do no harm.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  (Flask's documented way)
-    consumer = Consumer(queue(app), workers=1, graceful_signal="TERM", shutdown_timeout=STOP_SECONDS)
+    consumer = _Consumer(queue(app), workers=1, graceful_signal="TERM", shutdown_timeout=STOP_SECONDS)
     tick_quietly()
-    click.echo("The worker is ready.")
     consumer.run()

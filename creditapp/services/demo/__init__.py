@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from creditapp.db import snapshot, transact_at
-from creditapp.models import Customer, Role, Staff
+from creditapp.models import CreditEntry, Customer, Role, Staff
 from creditapp.services import actor, audit, customers, imports, ledger
 from creditapp.services.audit import Action
 from creditapp.services.demo import sign_ins, words
@@ -45,9 +46,9 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A part of the demo's time: who joined before it comes first, then its days."""
+    """A part of the demo's time: at `opens` come those who joined before it, then its days."""
 
-    first: date
+    opens: datetime
     until: datetime
     export: bytes
     entries: int
@@ -74,19 +75,37 @@ def install(
     posted = 0
     for number, stretch in enumerate(_stretches(first, ends, entries)):
         export = io.BytesIO(stretch.export)
-        transact_at(min(_morning(stretch.first), ends), imports.post, export, by=admin, key=f"demo-{number}")
-        posted += play(stretch.entries, seed=SEED + number, first=stretch.first, until=stretch.until, progress=progress)
+        transact_at(stretch.opens, imports.post, export, by=admin, key=f"demo-{number}")
+        posted += play(
+            stretch.entries,
+            seed=SEED + number,
+            first=stretch.opens.date(),
+            until=stretch.until,
+            progress=progress,
+        )
     return posted
 
 
-def grow(count: int, *, by: Actor = actor.SYSTEM, seed: int = SEED, progress: Progress | None = None) -> int:
-    """Make customers until there are `count`: those of the sample file first, then made-up ones. Return how many."""
-    moment = datetime.now(UTC)
+def grow(
+    count: int,
+    *,
+    by: Actor = actor.SYSTEM,
+    seed: int = SEED,
+    until: datetime | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Make customers until there are `count`: those of the sample file first, then made-up ones. Return how many.
+
+    They come six months before `until` (now), or after the newest entry there is.
+    """
     with snapshot() as session:
         there = session.execute(select(func.count()).select_from(Customer)).scalar_one()
         made_up = session.execute(
             select(func.count()).select_from(Customer).where(Customer.external_id.startswith(words.PREFIX))
         ).scalar_one()
+        newest = session.execute(select(func.max(CreditEntry.posted_at))).scalar_one()
+    moment = _morning(((until or datetime.now(UTC)) - timedelta(days=DAYS)).date())
+    moment = max(moment, newest or moment)
     missing = max(0, count - there)
     report = None
     if missing and not there:
@@ -98,7 +117,7 @@ def grow(count: int, *, by: Actor = actor.SYSTEM, seed: int = SEED, progress: Pr
     random = Random(f"people {seed} {made_up}")  # noqa: S311  (made-up people, no secret)
     for start in range(0, left, CHUNK):
         numbers = range(made_up + start + 1, made_up + min(left, start + CHUNK) + 1)
-        people = [words.person(random, number, moment.date() - timedelta(days=DAYS)) for number in numbers]
+        people = [words.person(random, number, moment.date()) for number in numbers]
         transact_at(moment, _make, people, by=by)
         _tell(progress, len(people))
     return missing
@@ -154,20 +173,19 @@ def _make(session: Session, people: list[customers.CustomerFields], *, by: Actor
     audit.record(session, Action.CUSTOMERS_IMPORTED, by, "import", None, after={"new": len(ids)})
 
 
-def _stretches(first: date, ends: datetime, entries: int) -> Iterable[_Stretch]:
-    """Cut the time into months, and the sample file by who joined before each of them."""
+def _stretches(first: date, ends: datetime, entries: int) -> Iterator[_Stretch]:
+    """Cut the time into months, and the sample file by who joined before each of them; the newest come at the end."""
     header, *lines = _lines()
-    starts = [first + timedelta(days=DAYS * month // MONTHS) for month in range(MONTHS)]
+    starts = [_morning(first + timedelta(days=DAYS * month // MONTHS)) for month in range(MONTHS)]
     day_of = header.index("joined_on")
-    taken = 0
     lines.sort(key=lambda cells: cells[day_of])
-    for number, start in enumerate(starts):
-        is_last = number == MONTHS - 1
-        count = len(lines) if is_last else sum(date.fromisoformat(cells[day_of]) <= start for cells in lines)
-        until = ends if is_last else datetime.combine(starts[number + 1], time(), UTC)
+    taken = 0
+    for number, (start, until) in enumerate(pairwise([*starts, ends])):
+        count = sum(date.fromisoformat(cells[day_of]) <= start.date() for cells in lines)
         share = entries * (number + 1) // MONTHS - entries * number // MONTHS
         yield _Stretch(start, until, _export(header, lines[taken:count]), share)
         taken = count
+    yield _Stretch(ends, ends, _export(header, lines[taken:]), 0)
 
 
 def _morning(day: date) -> datetime:

@@ -54,16 +54,12 @@ def look(session: Session, first: date) -> Scene:
     """Return the scene for a history that begins on `first`; customers who joined later have no part in it."""
     setting = session.execute(select(Setting.time_zone, Setting.currency).where(Setting.id == 1)).one()
     a, c, e = CreditAccount, Customer, CreditEntry
-    accounts = (
-        session.execute(
-            select(a.customer_id, a.balance_minor)
-            .join(c, c.id == a.customer_id)
-            .where(a.closed_at.is_(None), c.joined_on <= first)
-            .order_by(a.customer_id)
-        )
-        .tuples()
-        .all()
-    )
+    accounts = session.execute(
+        select(a.customer_id, a.balance_minor)
+        .join(c, c.id == a.customer_id)
+        .where(a.closed_at.is_(None), c.joined_on <= first)
+        .order_by(a.customer_id)
+    ).all()
     lots = CreditLot.__table__.c
     lapsing = session.execute(
         select(lots.expires_at, lots.customer_id, lots.seq).where(

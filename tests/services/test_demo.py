@@ -1,0 +1,239 @@
+"""The made-up panel: deterministic, plausible, and as true as a real one."""
+
+from __future__ import annotations
+
+import stat
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from creditapp.db import db, snapshot
+from creditapp.models import (
+    CreditAccount,
+    CreditEntry,
+    CreditEntryText,
+    CreditLot,
+    Customer,
+    LogIn,
+    Role,
+    Staff,
+)
+from creditapp.services import demo, imports, passwords
+from creditapp.services.demo import words
+from tests.conftest import AppMaker
+from tests.factories import change_settings, make_customer, make_staff, moment
+
+UNTIL = moment("2026-03-20 16:00")
+
+
+def _play(entries: int = 400, *, customers: int = 60, seed: int = 3) -> int:
+    demo.grow(customers, seed=seed, until=UNTIL)
+    return demo.play(entries, seed=seed, until=UNTIL)
+
+
+def _entries(app: Flask) -> list[CreditEntry]:
+    db.session.rollback()
+    statement = select(CreditEntry).where(CreditEntry.kind != "opening")
+    return list(
+        db.session.execute(
+            statement.order_by(CreditEntry.posted_at, CreditEntry.customer_id, CreditEntry.seq)
+        ).scalars()
+    )
+
+
+def _facts(app: Flask) -> list[tuple[Any, ...]]:
+    return [(e.customer_id, e.seq, e.kind, e.amount_minor, e.actor_id, e.posted_at, e.key) for e in _entries(app)]
+
+
+@pytest.mark.money
+def test_a_history_has_about_as_many_entries_as_asked_for(app: Flask) -> None:
+    posted = _play(400)
+
+    assert posted == len(_entries(app))
+    assert 390 <= posted <= 420
+
+
+def test_the_same_seed_makes_the_same_history(new_app: AppMaker) -> None:
+    histories = []
+    for seed in (3, 3, 4):
+        with new_app("sqlite") as app:
+            _play(200, seed=seed)
+            histories.append(_facts(app))
+
+    assert histories[0] == histories[1]
+    assert histories[0] != histories[2]
+
+
+def test_a_history_shows_what_happens_in_a_panel(app: Flask) -> None:
+    _play(1200)
+
+    entries = _entries(app)
+    assert {entry.kind for entry in entries} == {"added", "removed", "correction", "reversal", "void", "expired"}
+    assert len({entry.actor_id for entry in entries if entry.actor == "staff"}) >= 3
+    assert len({entry.reason_id for entry in entries}) >= 6
+    notes = set(db.session.execute(select(CreditEntryText.note)).scalars())
+    assert any('"' in note for note in notes if note)
+    assert any("🙂" in note for note in notes if note)
+    assert any("\N{HEBREW LETTER HE}" in note for note in notes if note)
+    assert db.session.execute(select(func.count(CreditEntryText.ticket_ref))).scalar_one() > 100
+
+
+def test_people_work_in_office_hours_and_hardly_at_weekends(app: Flask) -> None:
+    _play(800)
+
+    moments = [entry.posted_at for entry in _entries(app)]
+    assert all(7 <= posted_at.hour < 20 for posted_at in moments)
+    assert sum(posted_at.weekday() >= 5 for posted_at in moments) < len(moments) / 10
+
+
+def test_office_hours_are_the_panels(app: Flask) -> None:
+    change_settings(time_zone="America/New_York")
+
+    _play(300)
+
+    there = ZoneInfo("America/New_York")
+    assert all(7 <= entry.posted_at.astimezone(there).hour < 20 for entry in _entries(app))
+
+
+def test_time_goes_forward_and_ends_when_it_should(app: Flask) -> None:
+    _play(300)
+    demo.play(100, seed=9, until=UNTIL + timedelta(days=3))
+
+    rows = db.session.execute(
+        select(CreditEntry.customer_id, CreditEntry.posted_at)
+        .where(CreditEntry.kind != "opening")
+        .order_by(CreditEntry.customer_id, CreditEntry.seq)
+    ).all()
+    for (customer_id, earlier), (other_id, later) in pairwise(rows):
+        assert customer_id != other_id or earlier <= later
+    assert max(posted_at for _customer_id, posted_at in rows) <= UNTIL + timedelta(days=3)
+
+
+def test_a_history_goes_on_where_the_ledger_ends(app: Flask) -> None:
+    _play(200)
+    newest = max(entry.posted_at for entry in _entries(app))
+    count = len(_entries(app))
+
+    posted = demo.play(50, seed=5, until=UNTIL + timedelta(days=10))
+
+    assert posted > 0
+    assert all(entry.posted_at >= newest for entry in _entries(app)[count:])
+
+
+def test_what_lapses_is_swept_up(app: Flask) -> None:
+    _play(1200)
+
+    with snapshot() as session:
+        lapsed = session.execute(
+            select(func.count())
+            .select_from(CreditLot)
+            .where(CreditLot.remaining_minor > 0, CreditLot.expires_at < UNTIL - timedelta(days=1))
+        ).scalar_one()
+    assert lapsed == 0
+
+
+def test_a_busy_history_is_posted_many_at_a_time(app: Flask) -> None:
+    demo.grow(300, seed=1, until=UNTIL)
+
+    posted = demo.play(2500, seed=1, first=date(2026, 3, 17), until=UNTIL)
+
+    moments = {entry.posted_at for entry in _entries(app)}
+    assert 2450 <= posted <= 2550
+    assert len(moments) < posted / 4
+
+
+def test_customers_come_from_the_sample_first(app: Flask) -> None:
+    assert demo.grow(5) == 5
+    assert demo.grow(5) == 0
+
+    external_ids = db.session.execute(select(Customer.external_id).order_by(Customer.id)).scalars().all()
+    assert external_ids == ["1001", "1002", "1003", "1004", "1006"]
+
+
+def test_more_customers_are_made_up_from_several_alphabets(app: Flask) -> None:
+    make_customer()
+
+    demo.grow(400)
+
+    made = db.session.execute(select(Customer).where(Customer.external_id.startswith(words.PREFIX))).scalars()
+    names = {customer.name for customer in made}
+    assert db.session.execute(select(func.count()).select_from(CreditAccount)).scalar_one() == 400
+    for letter in ("а", "α", "ل", "ל", "김", "あ", "र"):  # noqa: RUF001  (each of another alphabet)
+        assert any(letter <= sign <= chr(ord(letter) + 60) for name in names for sign in name), letter
+
+
+def test_growing_again_goes_on_counting(app: Flask) -> None:
+    make_customer()
+    demo.grow(10)
+
+    demo.grow(25)
+
+    assert db.session.execute(select(func.count()).select_from(Customer)).scalar_one() == 25
+
+
+def test_without_staff_somebody_is_hired_to_post(app: Flask) -> None:
+    _play(50)
+
+    assert db.session.execute(select(func.count()).select_from(Staff)).scalar_one() > 0
+
+
+def test_nothing_is_played_without_customers(app: Flask) -> None:
+    assert demo.play(100, until=UNTIL) == 0
+
+
+def test_a_demo_is_for_an_empty_panel_only(app: Flask) -> None:
+    def is_wanted() -> bool:
+        with snapshot() as session:
+            return demo.is_wanted(session)
+
+    assert is_wanted()
+
+    make_staff(Role.ADMIN)
+
+    assert not is_wanted()
+
+
+@pytest.mark.slow
+@pytest.mark.money
+def test_installing_makes_staff_customers_and_history(app: Flask, tmp_path: Path) -> None:
+    told: list[int] = []
+
+    posted = demo.install(tmp_path, until=UNTIL, entries=600, progress=told.append)
+
+    assert posted == sum(told)
+    assert 580 <= posted <= 640
+    with snapshot() as session, words.CUSTOMERS.open("rb") as sample:
+        report = imports.check(session, sample)
+    assert (report.new, report.unchanged, report.refused) == (0, 2000, 0)
+    assert max(entry.posted_at for entry in _entries(app)) > UNTIL - timedelta(days=4)
+
+
+@pytest.mark.slow
+def test_the_four_sign_ins_open_the_door_and_only_the_owner_reads_them(app: Flask, tmp_path: Path) -> None:
+    demo.install(tmp_path, until=UNTIL, entries=30)
+
+    kept = demo.sign_ins.read(tmp_path)
+    assert [one.role for one in kept] == [Role.ADMIN, Role.MANAGER, Role.AGENT, Role.AUDITOR]
+    assert stat.S_IMODE((tmp_path / demo.sign_ins.FILE).stat().st_mode) == 0o600
+    hashes = {log_in.email: log_in.password_hash for log_in in db.session.execute(select(LogIn)).scalars()}
+    assert all(passwords.verify(hashes[one.email], one.password) for one in kept)
+
+
+def test_sign_ins_are_made_once(tmp_path: Path) -> None:
+    made = demo.sign_ins.read_or_make(tmp_path)
+
+    assert demo.sign_ins.read_or_make(tmp_path) == made
+    assert len({one.password for one in made}) == 4
+
+
+def test_sign_ins_of_another_database_are_not_shown(app: Flask, tmp_path: Path) -> None:
+    made = demo.sign_ins.read_or_make(tmp_path)
+
+    with snapshot() as session:
+        assert demo.sign_ins.usable(session, made) == []
