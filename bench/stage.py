@@ -17,6 +17,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from bench import seed
+from bench.transplant import transplant
 from creditapp import create_app
 from creditapp.config import ROOT, Config
 from tests import postgres
@@ -24,6 +25,7 @@ from tests import postgres
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 ENGINES = (SQLITE, POSTGRESQL)
 LEDGER_KEY = "the benchmark's own key of the ledger's chain"
+SECRET_KEY = "the benchmark's own key of the sessions"  # noqa: S105  (signs nothing outside of it)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Database:
     def config(self) -> Config:
         return Config(
             database_url=self.url,
-            secret_key="the benchmark's own key of the sessions",  # noqa: S106  (signs nothing outside of it)
+            secret_key=SECRET_KEY,
             ledger_key=LEDGER_KEY.encode(),
             instance_path=self.folder,
         )
@@ -97,6 +99,12 @@ class Stage:
         url = self.server.create_database(name, template=source.url.rpartition("/")[2])
         return Database(POSTGRESQL, url, self.folder, customers)
 
+    def visited(self, engine: str, customers: int) -> Database:
+        """Return the database with so many customers, to sign in to; take all connections away before it is copied."""
+        if engine == SQLITE:
+            return self.copy(engine, customers)
+        return self.seeded(engine, customers)  # it lives as long as this run; to copy a large one would take long
+
     def _seeded_sqlite(self, customers: int) -> Database:
         kept = _kept_folder() / f"{_schema_digest()}-{customers}.db"
         if not kept.exists():
@@ -112,7 +120,7 @@ class Stage:
         url = self.server.create_database(f"seed_{customers}")
         database = Database(POSTGRESQL, url, self.folder, customers)
         with _migrated(database) as app:
-            seed.transplant(source.url.removeprefix("sqlite:///"), app)
+            transplant(source.url.removeprefix("sqlite:///"), app)
         return database
 
 
