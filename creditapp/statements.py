@@ -123,10 +123,20 @@ def run_many(session: Session, calls: Sequence[Call]) -> None:
     Raises:
         RuntimeError: some row was not there.
     """
-    for start in range(0, len(calls), CALLS_AT_ONCE):
-        for outcome in run(session, *calls[start : start + CALLS_AT_ONCE]):
-            if outcome.touched != 1:
-                raise RuntimeError(f"{outcome.touched} rows were touched instead of one.")
+    if not calls:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        chunks = [calls[start : start + CALLS_AT_ONCE] for start in range(0, len(calls), CALLS_AT_ONCE)]
+        touched = [outcome.touched for chunk in chunks for outcome in run(session, *chunk)]
+    else:
+        compiled = calls[0].statement.compiled(connection.dialect)
+        _announce(connection, compiled.sql, ())
+        cursor = _driver(connection).cursor()
+        cursor.executemany(compiled.sql, [compiled.parameters(call.values) for call in calls])
+        touched = [1] * cursor.rowcount
+    if touched != [1] * len(calls):
+        raise RuntimeError(f"{sum(touched)} rows were touched instead of {len(calls)}.")
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
