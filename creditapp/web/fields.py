@@ -110,6 +110,8 @@ class DayField(DateField):
             raise ValueError("Enter a date like 2026-03-14.") from None
 
     def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        if self.process_errors:
+            return
         if self.data is None:
             raise StopValidation("Enter a date like 2026-03-14.")
         if not self.earliest <= self.data <= date(9999, 12, 31):

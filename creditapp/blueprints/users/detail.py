@@ -16,6 +16,7 @@ from creditapp.models import CreditEntry
 from creditapp.permissions import Permission, can
 from creditapp.queries import authority, entries, lots
 from creditapp.queries.customers import Profile
+from creditapp.queries.search import typed_text
 from creditapp.web import charts, lists
 from creditapp.web.charts import Point, Steps
 from creditapp.web.filters import day, local_day, money, when
@@ -24,6 +25,7 @@ from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
 
 CHART_DAYS = 90
+DAY_CHARS_MAX = 40
 CHART_HEIGHT = 360
 COLUMNS = (
     Column("When"),
@@ -151,7 +153,7 @@ def _limits(rules: authority.Authority) -> list[tuple[str, str]]:
 
 def _as_of(customer: Profile, args: Mapping[str, str]) -> dict[str, str] | None:
     """Answer `?on=2026-05-01`: the balance when that day ended."""
-    typed = args.get("on", "")
+    typed = typed_text(args.get("on", ""))[:DAY_CHARS_MAX]
     if not typed:
         return None
     try:
@@ -159,7 +161,7 @@ def _as_of(customer: Profile, args: Mapping[str, str]) -> dict[str, str] | None:
     except ValueError:
         asked = None
     if asked is None:
-        return {"typed": typed[:40], "error": "Enter a date like 2026-03-14."}
+        return {"typed": typed, "error": "Enter a date like 2026-03-14."}
     minor = entries.balance_at_end_of(db.session(), customer.id, asked)
     return {"typed": typed, "day": day(asked), "balance": money(minor)}
 
