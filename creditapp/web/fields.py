@@ -133,7 +133,7 @@ class CountField(StringField):
         self.number: int | None = None
 
     def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
-        typed = (self.data or "").strip(" ")
+        typed = "" if self.data is None else str(self.data).strip(" ")
         if not typed and not self.required:
             return
         if not typed.isascii() or not typed.isdigit() or not self.least <= int(typed[:12]) <= self.most:
@@ -149,7 +149,7 @@ class VersionField(HiddenField):
 
     @property
     def number(self) -> int:
-        typed = str(self.data or "")
+        typed = self.raw_data[0] if self.raw_data else ""  # what was sent, never what is saved
         return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0  # noqa: PLR2004
 
 

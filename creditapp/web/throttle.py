@@ -90,7 +90,7 @@ def by_address() -> str:
 
 def by_account() -> str:
     """Count by the e-mail that somebody tries to sign in with, wherever from."""
-    return f"account:{fold(request.form.get('email', ''))[:120]}"
+    return f"account:{fold(request.form.get('email', ''))[:100]}"
 
 
 def by_account_and_address() -> str:

@@ -130,7 +130,7 @@ class SetBalanceForm(CreditForm):
     seen = HiddenField()
 
     def validate_seen(self, field: HiddenField) -> None:
-        typed = field.data or ""
+        typed = field.raw_data[0] if field.raw_data else ""  # what was sent, never what is so now
         if not typed.isascii() or not typed.isdigit() or len(typed) > 13:  # noqa: PLR2004  (the largest balance)
             raise ValidationError("This form has lost the balance it was opened with. Nothing was saved; open it anew.")
 
