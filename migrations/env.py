@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from alembic import context
 from flask import current_app
+
+_NOT_OURS = re.compile(r"(huey|customer_search|note_search)|.*_\d+$")
 
 target = current_app.extensions["migrate"].db
 
 
-def _is_ours(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:  # noqa: FBT001
-    """Leave the job queue's tables and the search index's own tables alone."""
+def _is_ours(thing: Any, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:  # noqa: ANN401, FBT001
+    """Leave the job queue's tables, the search index's own tables and the partitions of ours alone."""
+    if kind == "foreign_key_constraint":
+        return not _NOT_OURS.match(thing.referred_table.name)
     if kind == "index":
         return name is None or not name.endswith("_search_key")
-    return not (kind == "table" and name is not None and name.startswith(("huey", "customer_search", "note_search")))
+    return not (kind == "table" and name is not None and _NOT_OURS.match(name))
 
 
 def run() -> None:

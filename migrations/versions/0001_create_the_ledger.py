@@ -527,15 +527,15 @@ def _create_ledger() -> None:
         postgresql_where=sa.text(f"{ADJUSTMENTS} AND NOT is_quiet"),
         sqlite_where=sa.text(f"{ADJUSTMENTS} AND NOT is_quiet"),
     )
-    for name, column, where in (
-        ("kind", "kind", ADJUSTMENTS),
-        ("reason_id", "reason_id", "reason_id IS NOT NULL"),
-        ("staff", "actor_id", "actor = 'staff'"),
+    for name, column, others, where in (
+        ("kind", "kind", ["reason_id", "actor", "actor_id"], ADJUSTMENTS),
+        ("reason_id", "reason_id", ["kind", "actor", "actor_id"], "reason_id IS NOT NULL"),
+        ("staff", "actor_id", ["kind", "actor", "reason_id"], "actor = 'staff'"),
     ):
         op.create_index(
             f"ix_credit_entries_{name}",
             "credit_entries",
-            [column, "posted_at", "customer_id", "seq"],
+            [column, "posted_at", "customer_id", "seq", "is_quiet", *others],
             postgresql_where=sa.text(where),
             sqlite_where=sa.text(where),
         )
@@ -771,8 +771,11 @@ def _guard_on_postgresql() -> None:
         _always(table, "append_only", "BEFORE UPDATE OR DELETE", "FOR EACH ROW")
     for table in KEPT:
         _always(table, "no_delete", "BEFORE DELETE", "FOR EACH ROW")
+    partitions = context.get_context().opts["partitions"]
     for table in (*APPEND_ONLY, *KEPT):
         _always(table, "no_truncate", "BEFORE TRUNCATE", "FOR EACH STATEMENT")
+        for remainder in range(partitions if table in OF_CUSTOMER else 0):  # rows' triggers are inherited, this is not
+            _always(f"{table}_{remainder}", "no_truncate", "BEFORE TRUNCATE", "FOR EACH STATEMENT")
     for table, kept in CHANGES:
         unless = kept.format(n="NEW", o="OLD")
         _always(table, "kept", "BEFORE UPDATE", f"FOR EACH ROW WHEN (NOT ({unless}))")

@@ -26,6 +26,10 @@ _POSTGRESQL = text(
     "SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
     "WHERE t.tgparentid = 0 AND t.tgenabled = 'A' AND p.prosrc LIKE '%RAISE EXCEPTION%'"
 )
+_PARTITIONS = text(
+    "SELECT parent.relname, part.relname FROM pg_inherits i JOIN pg_class parent ON parent.oid = i.inhparent "
+    "JOIN pg_class part ON part.oid = i.inhrelid WHERE part.relkind = 'r'"
+)
 _OFF = text(
     "SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
     "JOIN pg_proc p ON p.oid = t.tgfoid WHERE p.proname = 'refuse_change' AND t.tgenabled <> 'A'"
@@ -47,7 +51,11 @@ def check_guards(session: Session) -> Iterator[Finding]:
     """Yield each trigger that is missing, hollow or switched off."""
     engine = session.connection().dialect.name
     found = set(session.execute(_SQLITE if engine == "sqlite" else _POSTGRESQL).scalars())
-    for name in sorted(expected_guards(engine) - found):
+    expected = expected_guards(engine)
+    if engine == "postgresql":
+        guarded = {*APPEND_ONLY, *KEPT}
+        expected |= {f"{part}_no_truncate" for table, part in session.execute(_PARTITIONS) if table in guarded}
+    for name in sorted(expected - found):
         yield Finding("guards", None, None, f"the trigger {name} is missing or switched off")
     if engine == "postgresql":
         for table, name in session.execute(_OFF):
