@@ -1,6 +1,6 @@
 """The entries that people made by hand, across all customers: filtered, sorted, a page at a time.
 
-What is shown is chosen from `credit_entries` alone, by index and limited, before anything is joined to it.
+What is shown is chosen by keys from indexes alone, and limited, before anything is joined to it.
 """
 
 from __future__ import annotations
@@ -44,18 +44,21 @@ class Filters:
 
 
 def select_entries(session: Session, filters: Filters) -> Select[*tuple[Any, ...]]:
-    """Return the entries meant by `filters`, in no order."""
-    return select(_ENTRIES).where(*_conditions(session, filters))
+    """Return the keys of the entries meant by `filters`, in no order; their columns are `BY_TIME`."""
+    return select(*[_ENTRIES.c[name] for name in BY_TIME]).where(*_conditions(session, filters))
 
 
 def newest(entries: Select[*tuple[Any, ...]]) -> Select[Any]:
-    """Return the `NEWEST_MAX` newest of the entries, in no order: what can be sorted by amount."""
+    """Return the `NEWEST_MAX` newest of the entries, in no order: what can be sorted by amount, `BY_AMOUNT`."""
     pool = entries.order_by(*[_ENTRIES.c[name].desc() for name in BY_TIME]).limit(NEWEST_MAX).subquery()
-    return select(pool)
+    e = _ENTRIES.alias("pooled")
+    return select(*[e.c[name] for name in BY_AMOUNT]).join_from(
+        pool, e, (e.c.customer_id == pool.c.customer_id) & (e.c.seq == pool.c.seq)
+    )
 
 
 def count_entries(session: Session, entries: Select[*tuple[Any, ...]], most: int) -> int:
-    """Return how many entries there are, counting no further than one above `most`."""
+    """Return how many entries there are, counting no further than one above `most`; in order, an index finds them."""
     some = entries.limit(most + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
@@ -65,12 +68,13 @@ def with_names(entries: Select[*tuple[Any, ...]], order: Sequence[str], *, desce
 
     `undone_minor` is what reversals took back, without sign; `undone_seq` the last of them.
     """
-    e = entries.subquery("shown").c
+    page, e = entries.subquery("shown"), CreditEntry
+    shown = page.c
     texts = CreditEntryText
-    columns = [e[name].desc() if descending else e[name].asc() for name in order]
+    columns = [shown[name].desc() if descending else shown[name].asc() for name in order]
     return (
         select(
-            *[e[name] for name in _SHOWN],
+            *[getattr(e, name) for name in _SHOWN],
             Customer.name.label("customer"),
             Customer.company,
             Reason.name.label("reason"),
@@ -78,11 +82,12 @@ def with_names(entries: Select[*tuple[Any, ...]], order: Sequence[str], *, desce
             texts.note,
             texts.ticket_ref,
             Staff.name.label("staff"),
-            *_undone(e),
+            *_undone(shown),
         )
-        .join(Customer, Customer.id == e.customer_id)
+        .join_from(page, e, (e.customer_id == shown.customer_id) & (e.seq == shown.seq))
+        .join(Customer, Customer.id == shown.customer_id)
         .outerjoin(Reason, Reason.id == e.reason_id)
-        .outerjoin(texts, (texts.customer_id == e.customer_id) & (texts.seq == e.seq))
+        .outerjoin(texts, (texts.customer_id == shown.customer_id) & (texts.seq == shown.seq))
         .outerjoin(Staff, (Staff.id == e.actor_id) & (e.actor == "staff"))
         .order_by(*columns)
     )

@@ -127,9 +127,9 @@ def customers_matching(session: Session, typed: str) -> ColumnElement[bool]:
     words = fold(typed).split()
     if is_marked or not words:
         return has_number
-    if all(len(word) < TRIGRAM for word in words):
-        return Customer.id.in_(_beginning_with(" ".join(words), number))
     plan_afresh(session)
+    if all(len(word) < TRIGRAM for word in words):
+        return _beginning_with(session, " ".join(words), number)
     is_like = and_(*[_holds(Customer.search_key, word) for word in words])
     if _is_rare(session, _CUSTOMER_INDEX, words):
         is_like = and_(Customer.id.in_(_found(_CUSTOMER_INDEX, words)), is_like)
@@ -193,13 +193,15 @@ def _number(typed: str) -> tuple[int | None, bool]:
     return (int(match[2]) if int(match[2]) <= ID_MAX else None), bool(match[1])
 
 
-def _beginning_with(start: str, number: int | None) -> Select[Any]:
-    """Select the ids of customers whose name or e-mail begins so, or whose number or external id it is."""
-    keys = (Customer.name_key, Customer.email_key)
-    ways = [select(Customer.id).where(key >= start, key < start + _LAST) for key in keys]
+def _beginning_with(session: Session, start: str, number: int | None) -> ColumnElement[bool]:
+    """Return the condition for customers whose name or e-mail begins so, or whose number or external id it is."""
+    c = Customer
+    ways = [and_(key >= start, key < start + _LAST) for key in (c.name_key, c.email_key)]
     if number is not None:
-        ways.append(select(Customer.id).where(or_(Customer.id == number, Customer.external_id == str(number))))
-    return select(union(*ways).subquery().c.id)
+        ways.append(or_(c.id == number, c.external_id == str(number)))
+    if session.get_bind().dialect.name == "postgresql":
+        return or_(*ways)
+    return c.id.in_(select(union(*[select(c.id).where(way) for way in ways]).subquery().c.id))
 
 
 def _holds(key: Any, word: str) -> ColumnElement[bool]:  # noqa: ANN401  (a column, in any of SQLAlchemy's guises)

@@ -153,7 +153,7 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         key_of=_time_key if order[0] == "posted_at" else _amount_key,
         url=lambda **to: place.url("recent", **{"after": None, "before": None, **to}),
         noun="entries",
-        total=adjustments.count_entries(session, entries, COUNT_MAX),
+        total=adjustments.count_entries(session, entries.order_by(*sort.columns), COUNT_MAX),
         rows=ROWS,
     )
 

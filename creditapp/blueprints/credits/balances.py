@@ -11,6 +11,7 @@ from creditapp.blueprints.credits.places import BALANCES, CURSORS, ROWS, Place
 from creditapp.queries import balances
 from creditapp.queries.balances import BY_BALANCE, BY_NAME
 from creditapp.queries.search import ID_MAX
+from creditapp.queries.totals import outstanding
 from creditapp.web.exports import Number
 from creditapp.web.lists import COUNT_MAX, Column, Page, Sort, make_page, read_cursor, select_page, sortable
 
@@ -98,9 +99,16 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         key_of=lambda row: [getattr(row, name) for name in order],
         url=lambda **to: place.url("balances", b_after=to.get("after"), b_before=to.get("before")),
         noun="users",
-        total=balances.count_customers(session, customers, COUNT_MAX),
+        total=_count(session, wanted, customers.order_by(*sort.columns)),
         rows=ROWS,
     )
+
+
+def _count(session: Session, wanted: Wanted, customers: Select[*tuple[Any, ...]]) -> int:
+    """Return how many there are; how many hold credit is known without counting."""
+    if wanted.holders_only and not wanted.typed:
+        return outstanding(session).holders
+    return balances.count_customers(session, customers, COUNT_MAX)
 
 
 def lines(session: Session, wanted: Wanted, panel: Panel) -> Iterator[Sequence[Any]]:
