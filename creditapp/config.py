@@ -11,6 +11,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_BYTES_MIN = 32
+_QUIET = {"hide_parameters": True}
+"""Errors of the database go to the log, and with them no value of a statement."""
 _EXAMPLES = {"dev", "secret", "changeme", "change-me", "insecure"}
 
 
@@ -91,10 +93,11 @@ class Config:
 
     def _engine_options(self) -> dict[str, Any]:
         if self.database_url.startswith("sqlite"):
-            return {"pool_size": self.pool_size, "max_overflow": 20, "pool_timeout": 15}
+            return {**_QUIET, "pool_size": self.pool_size, "max_overflow": 20, "pool_timeout": 15}
         from creditapp.db import POSTGRES_OPTIONS  # noqa: PLC0415  (db.py needs no configuration to be imported)
 
         options: dict[str, Any] = {
+            **_QUIET,
             "pool_size": self.pool_size,
             "max_overflow": 10,
             "pool_timeout": 5,
