@@ -1,0 +1,288 @@
+"""The whole access matrix: every view, every role, every method, in one table.
+
+A new route without a line here fails, and so does a line that the application does not keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask, url_for
+from sqlalchemy import select
+from werkzeug.exceptions import MethodNotAllowed
+
+from creditapp.db import Base, db
+from creditapp.models import Role
+from creditapp.permissions import ROLES, Permission
+from tests.browser import Browser
+from tests.factories import give, make_customer, make_staff, reason_named
+
+EVERYBODY = frozenset(Role)
+ADMIN = frozenset({Role.ADMIN})
+WRITERS = frozenset({Role.ADMIN, Role.MANAGER, Role.AGENT})
+LEADERS = frozenset({Role.ADMIN, Role.MANAGER})
+EXPORTERS = frozenset({Role.ADMIN, Role.MANAGER, Role.AUDITOR})
+SETTINGS = frozenset({Role.ADMIN, Role.AUDITOR})
+PUBLIC = None
+
+MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
+    ("auth.home", "GET"): PUBLIC,
+    ("auth.healthy", "GET"): PUBLIC,
+    ("auth.sign_in", "GET"): PUBLIC,
+    ("auth.sign_in", "POST"): PUBLIC,
+    ("auth.sign_out", "POST"): EVERYBODY,
+    ("static", "GET"): PUBLIC,
+    ("settings.show", "GET"): SETTINGS,
+    ("settings.save", "POST"): ADMIN,
+    ("settings.limits", "GET"): ADMIN,
+    ("settings.limits", "POST"): ADMIN,
+    ("settings.new_reason", "GET"): ADMIN,
+    ("settings.new_reason", "POST"): ADMIN,
+    ("settings.edit_reason", "GET"): ADMIN,
+    ("settings.edit_reason", "POST"): ADMIN,
+    ("settings.order_reasons", "POST"): ADMIN,
+    ("imports.upload", "GET"): ADMIN,
+    ("imports.upload", "POST"): ADMIN,
+    ("imports.review", "GET"): ADMIN,
+    ("imports.confirm", "POST"): ADMIN,
+    ("imports.result", "GET"): ADMIN,
+    ("search.find", "GET"): EVERYBODY,
+    ("credits.index", "GET"): EVERYBODY,
+    ("credits.export_adjustments", "GET"): EXPORTERS,
+    ("credits.export_balances", "GET"): EXPORTERS,
+    ("users.index", "GET"): EVERYBODY,
+    ("users.export", "GET"): EXPORTERS,
+    ("users.create", "GET"): WRITERS,
+    ("users.create", "POST"): WRITERS,
+    ("users.show", "GET"): EVERYBODY,
+    ("users.edit", "GET"): WRITERS,
+    ("users.edit", "POST"): WRITERS,
+    ("users.adjust", "GET"): WRITERS,
+    ("users.adjust", "POST"): WRITERS,
+    ("users.set_balance", "GET"): LEADERS,
+    ("users.set_balance", "POST"): LEADERS,
+    ("users.entry", "GET"): EVERYBODY,
+    ("users.reverse", "GET"): WRITERS,
+    ("users.reverse", "POST"): WRITERS,
+    ("users.void", "GET"): WRITERS,
+    ("users.void", "POST"): WRITERS,
+    ("users.delete", "GET"): WRITERS,
+    ("users.delete", "POST"): WRITERS,
+    ("users.export_history", "GET"): EVERYBODY,
+}
+ANONYMOUS = "anonymous"
+VISITORS = [*Role, ANONYMOUS]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
+NOWHERE = 10**9
+VOLATILE = {"rate_windows", "log_in_sessions", "form_drafts"}
+"""What may change without anybody having done anything."""
+TYPED = {
+    "amount": "1.00",
+    "balance": "7.00",
+    "target": "7.00",
+    "note": "A note",
+    "name": "Somebody New",
+    "email": "new@customer.example",
+    "company_name": "Kite Hosting",
+    "agent_add": "50",
+    "move": "down 1",
+    "pasted": "external_id,name,email,opening_balance,joined_on\nP-1,Ana,a@b.example,1,2024-05-31",
+}
+"""What makes a form acceptable but for its token."""
+
+
+def addresses(app: Flask, *, missing: bool = False) -> dict[str, str]:
+    """Return a URL of each view: of a customer with an entry, or of what is not there."""
+    customer_id = NOWHERE if missing else make_customer(credit_minor=1000)
+    values: dict[str, Any] = {
+        "customer_id": customer_id,
+        "seq": 1,
+        "reason_id": NOWHERE if missing else reason_named("Courtesy"),
+        "token": "x" * 43,
+        "filename": "app.css",
+    }
+    with app.test_request_context():
+        return {
+            rule.endpoint: urlsplit(url_for(rule.endpoint, **{name: values[name] for name in rule.arguments})).path
+            for rule in app.url_map.iter_rules()
+        }
+
+
+def browser_of(app: Flask, visitor: Role | str) -> Browser:
+    browser = Browser(app)
+    if visitor != ANONYMOUS:
+        browser.sign_in(make_staff(Role(visitor)))
+    return browser
+
+
+def verdict(browser: Browser, url: str, method: str) -> str:
+    """Return what became of the request: yes, no, sign in, or no such method."""
+    response = browser.client.open(url, method=method)
+    assert response.status_code < 500, f"{method} {url}: {response.status_code}"
+    if response.status_code in {302, 303} and urlsplit(response.headers["Location"]).path == "/sign-in":
+        return "sign in"
+    return {403: "no", 405: "no such method"}.get(response.status_code, "yes")
+
+
+def endpoint_of(app: Flask, url: str, method: str) -> str:
+    """Return which view answers: two may share a URL, one for each method."""
+    try:
+        return str(app.url_map.bind("").match(url, method=method)[0])
+    except MethodNotAllowed:
+        return ""
+
+
+def expected(endpoint: str, method: str, visitor: Role | str) -> str:
+    if not endpoint:
+        return "no such method"
+    allowed = MATRIX[endpoint, method]
+    if allowed is PUBLIC:
+        return "yes"
+    if visitor == ANONYMOUS:
+        return "sign in"
+    return "yes" if visitor in allowed else "no"
+
+
+def mismatches(app: Flask, visitor: Role | str, *, methods: tuple[str, ...] = METHODS) -> list[tuple[str, str, str]]:
+    """Return where the application and the table differ for this visitor."""
+    urls = addresses(app)
+    found = []
+    for method in methods:
+        browser = browser_of(app, visitor)
+        for url in urls.values():
+            endpoint = endpoint_of(app, url, method)
+            got = verdict(browser, url, method)
+            if got != expected(endpoint, method, visitor):
+                found.append((endpoint, method, got))
+            if endpoint == "auth.sign_out" and method == "POST":
+                browser = browser_of(app, visitor)
+    return found
+
+
+def dump() -> dict[str, list[tuple[object, ...]]]:
+    """Return everything there is, sessions and counters apart."""
+    db.session.rollback()
+    return {
+        table.name: sorted((tuple(row) for row in db.session.execute(select(table))), key=repr)
+        for table in Base.metadata.sorted_tables
+        if table.name not in VOLATILE
+    }
+
+
+def post_routes() -> Iterator[str]:
+    yield from (endpoint for endpoint, method in MATRIX if method == "POST" and endpoint != "auth.sign_in")
+
+
+def test_every_route_has_a_line_and_every_line_a_route(app: Flask) -> None:
+    known = {
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+    assert known == set(MATRIX)
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_each_view_is_open_to_whom_the_table_says(app: Flask, visitor: Role | str) -> None:
+    assert mismatches(app, visitor) == []
+
+
+def test_a_permission_given_by_mistake_is_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROLES, Role.AGENT, ROLES[Role.AGENT] | {Permission.SETTINGS_WRITE})
+
+    found = mismatches(app, Role.AGENT, methods=("GET", "POST"))
+
+    assert {endpoint for endpoint, _method, got in found if got == "yes"} == {
+        "settings.save",
+        "settings.limits",
+        "settings.new_reason",
+        "settings.edit_reason",
+        "settings.order_reasons",
+    }
+
+
+def test_a_permission_taken_by_mistake_is_found(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ROLES, Role.MANAGER, ROLES[Role.MANAGER] - {Permission.CREDIT_SET_BALANCE})
+
+    found = mismatches(app, Role.MANAGER, methods=("GET",))
+
+    assert found == [("users.set_balance", "GET", "no")]
+
+
+def test_a_view_without_a_declaration_keeps_the_application_from_starting(app: Flask) -> None:
+    from creditapp.permissions import init_permissions  # noqa: PLC0415  (what this test alone calls)
+
+    fresh = Flask("fresh")
+    fresh.add_url_rule("/open", "open", lambda: "to everybody?")
+
+    with pytest.raises(RuntimeError, match="open"):
+        init_permissions(fresh)
+
+
+@pytest.mark.parametrize("visitor", list(Role))
+def test_what_is_not_there_is_not_found_by_who_may_and_forbidden_to_who_may_not(app: Flask, visitor: Role) -> None:
+    browser = browser_of(app, visitor)
+    missing = {name: url for name, url in addresses(app, missing=True).items() if str(NOWHERE) in url}
+    assert len(missing) >= 10
+
+    got = {
+        (name, method): browser.client.open(url, method=method).status_code
+        for name, url in missing.items()
+        for method in ("GET", "POST")
+        if (name, method) in MATRIX
+    }
+
+    assert got == {key: 404 if expected(*key, visitor) == "yes" else 403 for key in got}
+
+
+@pytest.mark.parametrize(
+    "number", ["0", "-1", "00", "1e3", "9007199254740993", "99999999999999999999", "1%00", "\u0661"]
+)
+def test_a_number_that_is_none_is_not_found(app: Flask, number: str) -> None:
+    browser = browser_of(app, Role.ADMIN)
+    for url in (
+        f"/admin/users/{number}",
+        f"/admin/users/{number}/credit/1",
+        f"/admin/billing/settings/reasons/{number}",
+    ):
+        assert browser.client.get(url).status_code == 404, url
+
+
+@pytest.mark.parametrize("endpoint", sorted(post_routes()))
+def test_a_form_without_its_token_changes_nothing(app: Flask, endpoint: str) -> None:
+    browser = browser_of(app, Role.ADMIN)
+    url = addresses(app)[endpoint]
+    fields = dict(TYPED)
+    if (endpoint, "GET") in MATRIX:
+        forms = [form for form in browser.open(url).forms if urlsplit(form.action).path == url]
+        fields = {**(dict(forms[0].values) if forms else {}), **TYPED}
+    fields.pop("csrf_token", None)
+    fields |= {"reason": str(reason_named("Courtesy"))}
+    before = dump()
+
+    for token in (None, "", "forged", "x" * 300):
+        sent = fields if token is None else {**fields, "csrf_token": token}
+        response = browser.client.post(url, data=sent)
+        assert response.status_code in {303, 422}, (token, response.status_code)
+
+    assert dump() == before
+
+
+@pytest.mark.parametrize("visitor", VISITORS)
+def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
+    urls = addresses(app)
+    give(make_customer(), 500)
+    browser = browser_of(app, visitor)
+    exports = {"users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"}
+    before = dump()
+
+    for endpoint, url in urls.items():
+        if (endpoint, "GET") in MATRIX and endpoint not in exports:  # an export is written down
+            browser.client.get(url)
+            browser.client.head(url)
+
+    assert dump() == before
