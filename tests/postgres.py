@@ -198,9 +198,7 @@ def _folder(account: Account) -> Iterator[Path]:
 
 
 def _is_open(folder: Path) -> bool:
-    return folder.is_dir() and all(
-        place.stat().st_mode & 0o001 for place in [folder, *folder.resolve().parents]
-    )
+    return folder.is_dir() and all(place.stat().st_mode & 0o001 for place in [folder, *folder.resolve().parents])
 
 
 def _binaries(account: Account, folder: Path) -> Path:
