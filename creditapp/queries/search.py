@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     table,
@@ -84,7 +85,7 @@ class Found:
     """What a text in the search box leads to."""
 
     customers: Sequence[Any] = ()
-    """Rows of id, name, company, email, status and balance, by name."""
+    """Rows of id, name, company, email, status and balance: names that begin so, then the others, each by name."""
     has_more: bool = False
     entry: EntryKey | None = None
     """The entry whose reference it is."""
@@ -108,7 +109,7 @@ def find(session: Session, typed: str, *, with_entries: bool, most: int = CUSTOM
     is_marked = _number(typed)[1]
     if len(fold(typed)) < LETTERS_MIN and not is_marked:
         return Found(is_too_short=True)
-    rows = session.execute(_select_customers(customers_matching(session, typed), most + 1)).all()
+    rows = _best_first(session, typed, most + 1)
     return Found(
         customers=rows[:most],
         has_more=len(rows) > most,
@@ -172,6 +173,17 @@ def _exists(session: Session, key: EntryKey) -> bool:
     e = CreditEntry
     statement = select(e.seq).where(e.customer_id == key.customer_id, e.seq == key.seq)
     return session.execute(statement).first() is not None
+
+
+def _best_first(session: Session, typed: str, most: int) -> list[Any]:
+    """Read the customers that `typed` may mean, those whose names begin with it first."""
+    start = fold(typed)
+    begins = and_(Customer.name_key >= start, Customer.name_key < start + _LAST)
+    rows = list(session.execute(_select_customers(begins, most))) if start else []
+    if len(rows) < most:
+        others = and_(customers_matching(session, typed), not_(begins)) if start else customers_matching(session, typed)
+        rows += session.execute(_select_customers(others, most - len(rows))).all()
+    return rows
 
 
 def _select_customers(condition: ColumnElement[bool], most: int) -> Select[*tuple[Any, ...]]:

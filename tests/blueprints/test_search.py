@@ -34,7 +34,7 @@ def search(browser: Browser, typed: str) -> Page:
 
 
 def names(page: Page) -> list[str]:
-    return [" ".join("".join(item.itertext()).split()) for item in page.main.iter("li")]
+    return [row[0] for row in page.rows("found")]
 
 
 @pytest.mark.parametrize("typed", ["CR-1-1", "cr-1-1", "1-1", " CR-1-1 "])
@@ -59,11 +59,19 @@ def test_several_are_listed_by_name_with_their_balances(browser: Browser) -> Non
     page = search(browser, "duarte")
 
     assert page.path == SEARCH
-    assert names(page) == [
-        "Ana Duarte ana@x.example · #2 $0.00",
-        "Zoë Duarte Ristretto · zoe@x.example · #1 $12.50",
+    assert page.rows("found") == [
+        ["Ana Duarte #2", "ana@x.example", "Active", "$0.00"],
+        ["Zoë Duarte Ristretto · #1", "zoe@x.example", "Active", "$12.50"],
     ]
     assert page.link("Zoë Duarte") == "/admin/users/1"
+
+
+def test_names_that_begin_so_come_first(browser: Browser) -> None:
+    make_customer(name="Ana Marsh", email="ana@x.example")
+    make_customer(name="Zoë Ana", email="zoe@x.example")
+    make_customer(name="Bo Berg", email="ana@y.example")
+
+    assert names(search(browser, "ana")) == ["Ana Marsh #1", "Bo Berg #3", "Zoë Ana #2"]
 
 
 def test_more_than_fit_are_left_to_the_list_of_users(browser: Browser) -> None:

@@ -50,7 +50,6 @@ class Figures:
     opened_minor: int
     """Opening balances of these months: they are in the total, and not in what was issued."""
     reasons: charts.Ranks
-    is_empty: bool
 
     @property
     def holders_words(self) -> str:
@@ -79,7 +78,6 @@ def read_figures(session: Session, place: Place, today: date) -> Figures:
         months=_months(firsts, months, ends, today),
         opened_minor=sum(month.opened_minor for month in months),
         reasons=_reasons(session, place, firsts[-1]),
-        is_empty=not days and not total.balance_minor,
     )
 
 

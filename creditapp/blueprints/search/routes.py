@@ -7,7 +7,12 @@ from creditapp.blueprints.search import bp
 from creditapp.db import db
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import search
+from creditapp.queries.search import Found
+from creditapp.web.filters import visible
+from creditapp.web.lists import Column
 from creditapp.web.pages import render_page
+
+COLUMNS = (Column("Customer"), Column("E-mail"), Column("Status"), Column("Balance", numeric=True))
 
 
 @bp.route("/admin/search")
@@ -24,7 +29,20 @@ def find() -> ResponseReturnValue:
         crumbs=[("Admin", None), ("Search", None)],
         typed=typed,
         found=found,
+        columns=COLUMNS,
+        empty=_nothing(typed, found),
         users_url=url_for("users.index"),
         all_users_url=url_for("users.index", q=typed),
         notes_url=url_for("credits.index", q=typed, _anchor="recent") if found.may_be_noted else None,
     )
+
+
+def _nothing(typed: str, found: Found) -> tuple[str, str, None]:
+    """Say what stands where nobody was found."""
+    if found.is_too_short:
+        hint = "A name, an e-mail address, a company; or a number like #1108, a reference like CR-1108-17."
+        return "Type at least two letters", hint, None
+    if found.is_exact:
+        hint = "Check the number. References look like CR-1108-17, users’ numbers like #1108."
+        return f"There is no {visible(typed)}", hint, None
+    return "Nobody matches", "Try fewer letters, or another word of the name, the company or the e-mail address.", None
