@@ -98,6 +98,20 @@ def test_the_chart_has_the_true_steps(browser: Browser) -> None:
     assert amounts == ["$65.00", "$75.00", "$50.00"]
 
 
+def test_the_printed_statement_leaves_out_what_only_staff_may_read(browser: Browser) -> None:
+    customer = make_customer(5000)
+    give(customer, 100, note="Internal", ticket_ref="T-1")
+    browser.sign_in(make_staff())
+
+    page = browser.open(detail(customer))
+
+    kept_back = [one for one in page.main.iter() if "no-print" in one.get("class", "")]
+    hidden = " ".join("".join(one.itertext()) for one in kept_back)
+    assert "Internal" in hidden
+    assert "T-1" in hidden
+    assert "A credit from us to you" not in hidden
+
+
 def test_one_history_as_a_file(browser: Browser) -> None:
     customer = make_customer(5000)
     give(customer, -1000, note="=cmd()", ticket_ref="-1+1")
