@@ -85,8 +85,14 @@ class RoundTrips:
         driver = self._driver
         if driver.autocommit or driver.pgconn.transaction_status != TransactionStatus.IDLE:
             return []
-        level = driver.isolation_level
-        return [f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}".encode() if level else b"BEGIN"]
+        words = ["BEGIN"]
+        if driver.isolation_level is not None:
+            words.append(f"ISOLATION LEVEL {driver.isolation_level.name.replace('_', ' ')}")
+        if driver.read_only is not None:
+            words.append("READ ONLY" if driver.read_only else "READ WRITE")
+        if driver.deferrable is not None:
+            words.append("DEFERRABLE" if driver.deferrable else "NOT DEFERRABLE")
+        return [" ".join(words).encode()]
 
 
 def _answers(server: PGconn, count: int) -> PQGen[list[PGresult]]:
