@@ -30,7 +30,7 @@ OUTAGE_SHARE = 0.65
 """Of what happens on a day on which something is down."""
 LIVES = (30, 60, 90)
 """Days after which promotional credit lapses here, so that some does within the history."""
-CALM_DAY, MOMENTS_OF_A_BUSY_DAY = 300, 50
+CALM_DAY, MOMENTS_OF_A_BUSY_DAY = 300, 12
 """Acts of a day beyond `CALM_DAY` share their moments: many are posted at a time."""
 LAPSES_AT_ONCE = 500
 
@@ -146,8 +146,9 @@ class History:
         amount_minor = balance_minor if people.happens(WHOLE_BALANCES) else min(balance_minor, people.amount())
         why = people.reason("remove")
         note = self._note(why, instead="Used" if why and why.direction == "both" else "")
-        posting = self._posting(Kind.REMOVED, "Credit Removed", -amount_minor, why, people.maker(), note=note)
-        return self._act(moment, customer_id, posting)
+        number = next(self.numbers)
+        posting = self._posting(number, Kind.REMOVED, "Credit Removed", -amount_minor, why, people.maker(), note=note)
+        return self._act(moment, number, customer_id, posting)
 
     def _correct(self, moment: datetime) -> Act | None:
         people = self.people
@@ -158,10 +159,11 @@ class History:
         if people.happens(DOWNWARD):
             amount_minor = -min(balance_minor, amount_minor)
         why = people.reason("both", "Balance correction")
+        number = next(self.numbers)
         posting = self._posting(
-            Kind.CORRECTION, "Balance Correction", amount_minor, why, people.maker(), note=self._note(why)
+            number, Kind.CORRECTION, "Balance Correction", amount_minor, why, people.maker(), note=self._note(why)
         )
-        return self._act(moment, customer_id, posting)
+        return self._act(moment, number, customer_id, posting)
 
     def _add(self, moment: datetime, customer_id: int, why: Why | None, maker: Actor, **texts: str) -> Act:
         expires_at = None
@@ -171,14 +173,18 @@ class History:
         if self.people.happens(TOLD):
             texts["customer_note"] = words.customer_note(self.people.random)
         amount_minor = self.people.amount()
-        posting = self._posting(Kind.ADDED, "Credit Added", amount_minor, why, maker, expires_at=expires_at, **texts)
-        act = self._act(moment, customer_id, posting)
+        number = next(self.numbers)
+        posting = self._posting(
+            number, Kind.ADDED, "Credit Added", amount_minor, why, maker, expires_at=expires_at, **texts
+        )
+        act = self._act(moment, number, customer_id, posting)
         if expires_at is not None:
             self.ends[act.number] = expires_at
         return act
 
     def _posting(
         self,
+        number: int,
         kind: Kind,
         description: str,
         amount_minor: int,
@@ -192,18 +198,17 @@ class History:
             amount_minor=amount_minor,
             description=description,
             by=maker,
-            key="",
+            key=f"{self.key}-{number}",
+            content=("demo", number, amount_minor),
             reason_id=why.id if why else None,
             is_quiet=bool(why and why.is_quiet),
             class_=CreditClass(why.class_) if why else CreditClass.GOODWILL,
             **(told | more),
         )
 
-    def _act(self, moment: datetime, customer_id: int, posting: Posting) -> Act:
-        number = next(self.numbers)
+    def _act(self, moment: datetime, number: int, customer_id: int, posting: Posting) -> Act:
         self.balances[customer_id] += posting.amount_minor
-        content = ("demo", number, posting.amount_minor)
-        return Act(moment, number, customer_id, replace(posting, key=f"{self.key}-{number}", content=content))
+        return Act(moment, number, customer_id, posting)
 
     def _note(self, why: Why | None, *, instead: str = "") -> str:
         write = words.written_note if why and why.note_required else words.note
