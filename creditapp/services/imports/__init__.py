@@ -62,6 +62,8 @@ def post(
 ) -> Report:
     """Import the file, all lines or none, and return what it came to. Safe to repeat: what is there stays as it is.
 
+    `source` must be seekable: a transaction that is tried again reads it again, and tells the verdicts again.
+
     Raises:
         ImportFileError: the file as a whole cannot be read.
         ImportRefusedError: some lines are refused; it carries the report.
