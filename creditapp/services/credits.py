@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Select, bindparam, case, cast, func, or_, select
+from sqlalchemy import BigInteger, Select, String, and_, bindparam, case, cast, func, or_, select
+from sqlalchemy.orm import aliased
 
 from creditapp.columns import UtcDateTime
 from creditapp.db import now
@@ -40,6 +41,7 @@ from creditapp.models import (
     Staff,
 )
 from creditapp.models import RoleRules as Rules
+from creditapp.money import AMOUNT_MINOR_MAX
 from creditapp.services import ledger
 from creditapp.services.ledger import Entry, Move, Panel, Posting
 from creditapp.statements import Call, Prepared, run
@@ -130,7 +132,7 @@ def adjust(  # noqa: PLR0913  (one argument for each field of the form)
     content = ("adjust", amount_minor, reason_id, note, customer_note, ticket_ref, by.kind, by.id)
     also = [_REASON(reason_id=reason_id), *_authority_calls(by)]
     if not duplicates_ok:
-        also.append(_recent_call(customer_id))
+        also.append(_alike_call(customer_id, amount_minor, ticket_ref))
     account, panel, rest = ledger.open_account(session, customer_id, key, content, *also, debit=amount_minor < 0)
     if account.posted is not None:
         return account.posted
@@ -374,8 +376,9 @@ def _check_authority(by: Actor, rows: list[tuple[Any, ...]], amount_minor: int) 
     return authority
 
 
-def _recent_call(customer_id: int) -> Call:
-    return _RECENT(customer_id=customer_id, most=RECENT_ENTRIES)
+def _alike_call(customer_id: int, amount_minor: int, ticket_ref: str) -> Call:
+    alike_minor = amount_minor if abs(amount_minor) <= AMOUNT_MINOR_MAX else 0  # more is refused further on
+    return _ALIKE(customer_id=customer_id, most=RECENT_ENTRIES, amount_minor=alike_minor, ticket=ticket_ref or None)
 
 
 def _check_repeat(
@@ -462,8 +465,9 @@ def _select_net_draws() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _select_recent() -> Select[*tuple[Any, ...]]:
-    e = CreditEntry.__table__
+def _select_alike() -> Select[*tuple[Any, ...]]:
+    """Select, of the newest entries, those of the same amount or ticket, the newest first."""
+    e, texts, noted = CreditEntry.__table__, CreditEntryText, aliased(CreditEntryText)
     recent = (
         select(e.c.customer_id, e.c.seq, e.c.amount_minor, e.c.posted_at, e.c.actor_id, e.c.actor, e.c.kind)
         .where(e.c.customer_id == bindparam("customer_id"))
@@ -477,12 +481,20 @@ def _select_recent() -> Select[*tuple[Any, ...]]:
         .where(later.c.customer_id == recent.c.customer_id, later.c.reversed_seq == recent.c.seq)
         .exists()
     )
-    texts = CreditEntryText
+    ticket = bindparam("ticket", type_=String())
+    has_ticket = (
+        select(noted.seq)
+        .where(noted.customer_id == recent.c.customer_id, noted.seq == recent.c.seq, noted.ticket_ref == ticket)
+        .exists()
+    )
     return (
         select(recent.c.seq, recent.c.amount_minor, recent.c.posted_at, texts.ticket_ref, Staff.name, is_reversed)
         .outerjoin(texts, (texts.customer_id == recent.c.customer_id) & (texts.seq == recent.c.seq))
         .outerjoin(Staff, (recent.c.actor == "staff") & (Staff.id == recent.c.actor_id))
-        .where(or_(recent.c.kind == "added", recent.c.kind == "removed"))
+        .where(
+            or_(recent.c.kind == "added", recent.c.kind == "removed"),
+            or_(recent.c.amount_minor == bindparam("amount_minor"), and_(ticket.is_not(None), has_ticket)),
+        )
         .order_by(recent.c.seq.desc())
     )
 
@@ -508,7 +520,7 @@ _AUTHORITY = Prepared(
 )
 _ORIGINAL = Prepared(_select_original())
 _NET_DRAWS = Prepared(_select_net_draws())
-_RECENT = Prepared(_select_recent())
+_ALIKE = Prepared(_select_alike())
 _USABLE = Prepared(
     select(cast(func.coalesce(func.sum(CreditLot.remaining_minor), 0), BigInteger)).where(
         CreditLot.customer_id == bindparam("customer_id"),
