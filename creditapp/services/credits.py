@@ -377,7 +377,8 @@ def _check_authority(by: Actor, rows: list[tuple[Any, ...]], amount_minor: int) 
 
 
 def _alike_call(customer_id: int, amount_minor: int, ticket_ref: str) -> Call:
-    alike_minor = amount_minor if abs(amount_minor) <= AMOUNT_MINOR_MAX else 0  # more is refused further on
+    is_possible = type(amount_minor) is int and abs(amount_minor) <= AMOUNT_MINOR_MAX
+    alike_minor = amount_minor if is_possible else 0  # like none there is; it is refused further on
     return _ALIKE(customer_id=customer_id, most=RECENT_ENTRIES, amount_minor=alike_minor, ticket=ticket_ref or None)
 
 
