@@ -168,10 +168,15 @@ def _try(moment: datetime | None, service: Callable[..., R], *args: Any, **kwarg
                     transaction.commit()
                     return result
             except Exception as error:
-                if _is_lost(connection, error):
+                lost = _is_lost(connection, error)
+                if lost:
                     connection.invalidate()
-                    if committing and "key" not in kwargs:
-                        raise CommitUnknownError from error
+                elif (
+                    committing
+                ):  # a COMMIT that failed may have left its transaction open, and SQLAlchemy thinks it over
+                    _driver(connection).rollback()
+                if lost and committing and "key" not in kwargs:
+                    raise CommitUnknownError from error
                 raise
     finally:
         _inside.reset(token)
@@ -205,12 +210,17 @@ def _broke_the_connection(error: BaseException) -> bool:
 
 
 def _is_lost(connection: Connection, error: Exception) -> bool:
-    if connection.invalidated or connection.closed:
+    if connection.invalidated:
+        return True
+    if connection.closed:
         return False
-    driver = connection.connection.driver_connection
-    return bool(getattr(driver, "closed", False)) or (
+    return bool(getattr(_driver(connection), "closed", False)) or (
         _broke_the_connection(error) and connection.dialect.name != "sqlite"
     )
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401  (sqlite3's or psycopg's connection)
+    return connection.connection.driver_connection
 
 
 class _Queue:
