@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TypeVar
 
 from flask import Flask, current_app
 
-from creditapp import create_app
 from creditapp.config import Config
-from creditapp.db import db, transact
+from creditapp.db import db, init_database, transact
 from creditapp.errors import InsufficientCreditError
 from creditapp.services import credits
 from creditapp.services.actor import staff
@@ -61,78 +61,95 @@ def spend(customer_id: int, amount_minor: int, reason_id: int, staff_id: int, ke
     )
 
 
+@dataclass
+class Spender:
+    """A process that removes 1 again and again, and says each key once it is told that this was posted."""
+
+    process: BaseProcess
+    line: Connection
+    acknowledged: list[str] = field(default_factory=list)
+
+    def hear(self) -> bool:
+        """Take in what it says next; False when it has gone."""
+        with suppress(EOFError, OSError):
+            self.acknowledged.append(self.line.recv_bytes().decode())
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Kill it in the middle of whatever it does, and take in what it had said before."""
+        self.process.kill()
+        self.finish()
+
+    def finish(self) -> None:
+        """Wait until it has gone."""
+        while self.hear():
+            pass
+        self.process.join(SECONDS_MAX)
+        self.line.close()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a spender is to do, and where."""
+
+    config: Config
+    customer_id: int
+    reason_id: int
+    staff_id: int
+    spends: int
+
+
 @contextmanager
-def spenders(
-    count: int, customer_id: int, *, spends: int, reason_id: int, staff_id: int, name: str = "process"
-) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start processes that remove 1 again and again; each prints a key once it is told that this was posted."""
-    config = current_app.config
-    options = {
-        "database": config["SQLALCHEMY_DATABASE_URI"],
-        "isolation": config["SQLALCHEMY_ENGINE_OPTIONS"].get("isolation_level") or "",
-        "ledger-key": config["LEDGER_KEY"].decode(),
-        "instance": current_app.instance_path,
-        "customer": customer_id,
-        "spends": spends,
-        "reason": reason_id,
-        "staff": staff_id,
-    }
-    command = [sys.executable, "-m", "tests.crowd", *[f"--{option}={value}" for option, value in options.items()]]
-    root = Path(__file__).parent.parent
-    with ExitStack() as stack:
-        started = []
-        for number in range(count):
-            process = subprocess.Popen(
-                [*command, f"--name={name} {number}"],
-                cwd=root,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            started.append(process)
-        for process in started:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in started:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        yield started
+def workshop(work: Work) -> Iterator[Callable[[str], Spender]]:
+    """Yield what starts a spender of this name; whoever is still at it at the end is killed."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["tests.crowd"])
+    started: list[Spender] = []
+
+    def start(name: str) -> Spender:
+        ours, theirs = forks.Pipe(duplex=False)
+        process = forks.Process(target=be_a_spender, args=(work, name, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        started.append(Spender(process, ours))
+        return started[-1]
+
+    yield start
+    for spender in started:
+        if not spender.line.closed:
+            spender.kill()
+        spender.process.close()
 
 
-def main() -> None:
-    """Be a spender: say `ready`, wait for a line, then post and say so."""
-    parser = argparse.ArgumentParser()
-    for option in ("database", "isolation", "ledger-key", "instance", "name"):
-        parser.add_argument(f"--{option}", required=True)
-    for option in ("customer", "spends", "reason", "staff"):
-        parser.add_argument(f"--{option}", type=int, required=True)
-    given = parser.parse_args()
-    app = create_app(
-        Config(
-            database_url=given.database,
-            secret_key=given.ledger_key,
-            ledger_key=given.ledger_key.encode(),
-            instance_path=Path(given.instance),
-            isolation=given.isolation or None,
-            testing=True,
-        )
-    )
+def be_a_spender(work: Work, name: str, line: Connection) -> None:
+    """Do the work: this is the other process's side."""
+    app = Flask("creditapp", instance_path=str(work.config.instance_path))  # without its pages: they take a second
+    app.config.from_mapping(work.config.flask())
+    init_database(app)
     with app.app_context():
-        db.session.connection()
-        db.session.remove()
-        print("ready", flush=True)  # noqa: T201  (what the parent waits for)
-        sys.stdin.readline()
-        for number in range(given.spends):
-            key = f"{given.name} {number}"
-            try:
-                spend(given.customer, 1, given.reason, given.staff, key)
-            except InsufficientCreditError:
-                continue
-            print(key, flush=True)  # noqa: T201  (the acknowledgement)
+        for number in range(work.spends):
+            key = f"{name} {number}"
+            with suppress(InsufficientCreditError):
+                spend(work.customer_id, 1, work.reason_id, work.staff_id, key)
+                line.send_bytes(key.encode())
+        db.engine.dispose()
 
 
-if __name__ == "__main__":
-    main()
+def work_here(customer_id: int, reason_id: int, staff_id: int, spends: int) -> Work:
+    """Return this work to be done in the database of the test's own application."""
+    config = current_app.config
+    return Work(
+        Config(
+            database_url=config["SQLALCHEMY_DATABASE_URI"],
+            secret_key=config["SECRET_KEY"],
+            ledger_key=config["LEDGER_KEY"],
+            instance_path=Path(current_app.instance_path),
+            isolation=config["SQLALCHEMY_ENGINE_OPTIONS"].get("isolation_level"),
+            testing=True,
+        ),
+        customer_id,
+        reason_id,
+        staff_id,
+        spends,
+    )
