@@ -17,7 +17,7 @@ from creditapp.models import CreditAccount, CreditEntry, CreditTotal, Kind
 from creditapp.services import credits, ledger
 from creditapp.services.actor import Actor
 from creditapp.services.ledger import Entry, Posting
-from tests.crowd import spend, spenders, together
+from tests.crowd import spend, together, work_here, workshop
 from tests.factories import balance_of, give, make_customer, make_staff, new_key, reason_named
 
 pytestmark = pytest.mark.money
@@ -56,12 +56,15 @@ def each(outcome: list[Entry | Exception] | Exception) -> list[Entry | Exception
 @pytest.mark.slow
 def test_processes_of_their_own_spend_no_more_than_there_is(app: Flask) -> None:
     customer, reason, by = make_customer(100), reason_named("Entered by mistake"), make_staff()
-    db.session.remove()
 
-    with spenders(4, customer, spends=50, reason_id=reason, staff_id=by.id) as processes:
-        acknowledged = [key for process in processes for key in process.communicate()[0].splitlines()]
+    with workshop(work_here(customer, reason, by.id, spends=50)) as start:
+        spenders = [start(f"spender {number}") for number in range(4)]
+        for spender in spenders:
+            spender.finish()
+        ends = [spender.process.exitcode for spender in spenders]
 
-    assert [process.returncode for process in processes] == [0] * 4
+    acknowledged = [key for spender in spenders for key in spender.acknowledged]
+    assert ends == [0] * 4
     assert len(acknowledged) == len(set(acknowledged)) == 100
     assert balance_of(customer) == 0
 
