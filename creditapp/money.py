@@ -22,7 +22,7 @@ BALANCE_MINOR_MAX = 10**12
 AMOUNT_CHARS_MAX = 24
 MINUS = "\N{MINUS SIGN}"
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-_AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]{1,12})(?:\.(?P<fraction>[0-9]{1,3}))?", re.ASCII)
+_AMOUNT = re.compile(r"(?P<sign>[+-]?)(?P<whole>[0-9]{1,21})(?:\.(?P<fraction>[0-9]{1,3}))?", re.ASCII)
 
 
 class AmountError(ValueError):
@@ -55,7 +55,7 @@ class Currency:
         if not typed:
             raise AmountError("Enter an amount.")
         if len(typed) > AMOUNT_CHARS_MAX:
-            raise AmountError(f"Enter an amount of at most {self.plain(AMOUNT_MINOR_MAX)}.")
+            raise AmountError(f"Enter an amount of at most {self.format(AMOUNT_MINOR_MAX)}.")
         match = _AMOUNT.fullmatch(typed.replace(MINUS, "-"))
         if match is None:
             if "," in typed:
@@ -66,7 +66,7 @@ class Currency:
             raise AmountError(self._too_many_decimals())
         minor = int(match["whole"] + fraction.ljust(self.exponent, "0"))
         if minor > AMOUNT_MINOR_MAX:
-            raise AmountError(f"Enter an amount of at most {self.plain(AMOUNT_MINOR_MAX)}.")
+            raise AmountError(f"Enter an amount of at most {self.format(AMOUNT_MINOR_MAX)}.")
         return -minor if match["sign"] == "-" else minor
 
     def plain(self, minor: int) -> str:

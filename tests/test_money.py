@@ -40,7 +40,7 @@ def test_an_amount_is_read_as_it_is_meant(typed: str, minor: int) -> None:
 DIGITS = "Enter the amount in digits, like 12.50."
 COMMAS = "Write the amount without commas, with a point for decimals: 12.50."
 DECIMALS = "USD has 2 decimals: write no more, like 12.50."
-TOO_MUCH = "Enter an amount of at most 1000000000.00."
+TOO_MUCH = "Enter an amount of at most $1,000,000,000.00."
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class ReasonChoice:
     note_required: bool
     note_above_minor: int | None
     customer_text: str
+    is_quiet: bool
 
     def fits(self, direction: Direction) -> bool:
         """Return whether it may be used that way."""
@@ -33,7 +34,7 @@ def active(session: Session) -> list[ReasonChoice]:
     """Return the reasons that are switched on, in the order of the list."""
     r = Reason
     statement = (
-        select(r.id, r.name, r.direction, r.note_required, r.note_above_minor, r.customer_text)
+        select(r.id, r.name, r.direction, r.note_required, r.note_above_minor, r.customer_text, r.is_quiet)
         .where(r.is_active)
         .order_by(r.position, r.id)
     )
@@ -44,3 +45,9 @@ def default(reasons: list[ReasonChoice], direction: Direction) -> ReasonChoice |
     """Return the usual reason for this direction: the first that is only for it, or else for both."""
     fitting = [reason for reason in reasons if reason.fits(direction)]
     return next((reason for reason in fitting if reason.direction == direction), fitting[0] if fitting else None)
+
+
+def for_corrections(reasons: list[ReasonChoice]) -> ReasonChoice | None:
+    """Return the usual reason for setting a balance: for both directions, a quiet one before others."""
+    both = sorted((reason for reason in reasons if reason.direction == Direction.BOTH), key=lambda r: not r.is_quiet)
+    return both[0] if both else None

@@ -10,7 +10,7 @@ from flask import flash, get_flashed_messages, url_for
 from creditapp.permissions import Permission, can
 from creditapp.services.ledger import Entry
 from creditapp.web.fields import SubmissionField
-from creditapp.web.filters import money, signed
+from creditapp.web.filters import money, signed, visible
 from creditapp.web.forms import Form
 
 Tone = Literal["success", "info", "warning", "error"]
@@ -48,9 +48,14 @@ def notify(lead: str, text: str = "", *, kind: Tone = "success", links: list[tup
     _say({"kind": kind, "lead": lead, "text": text, "links": links or []})
 
 
-def announce(entry: Entry, customer_name: str, *, undo: bool = True) -> None:
-    """Say on the next page what an entry did, with its reference and, where it may be, a button to reverse it."""
+def announce(entry: Entry, customer_name: str, *, undid: str = "") -> None:
+    """Say on the next page what an entry did, with its reference and a button to reverse it.
+
+    `undid` says what it took back, `CR-1108-17 reversed`; such an entry has no button.
+    """
     done = f"{signed(entry.amount_minor)} {'added' if entry.amount_minor > 0 else 'removed'}."
+    if undid:
+        done = f"{undid}: {done}"
     if entry.replayed:
         done = f"{signed(entry.amount_minor)} had been saved already; nothing was posted twice."
     url = url_for("users.entry", customer_id=entry.customer_id, seq=entry.seq)
@@ -58,9 +63,9 @@ def announce(entry: Entry, customer_name: str, *, undo: bool = True) -> None:
         {
             "kind": "success",
             "lead": done,
-            "text": f"{customer_name} now has {money(entry.balance_after_minor)}.",
+            "text": f"{visible(customer_name)} now has {money(entry.balance_after_minor)}.",
             "links": [(entry.reference, url)],
-            "undo": [entry.customer_id, entry.seq] if undo else None,
+            "undo": None if undid else [entry.customer_id, entry.seq],
         }
     )
 

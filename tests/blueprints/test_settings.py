@@ -186,7 +186,7 @@ def test_an_emptied_box_takes_the_limit_away(admin: Browser) -> None:
         ("0", "Enter an amount other than zero."),
         ("-5", "Enter an amount without a minus."),
         ("NaN", "Enter the amount in digits, like 12.50."),
-        ("1000000000.01", "Enter an amount of at most 1000000000.00."),
+        ("1000000000.01", "Enter an amount of at most $1,000,000,000.00."),
     ],
 )
 def test_a_limit_that_is_no_amount_keeps_everything_typed(admin: Browser, typed: str, error: str) -> None:

@@ -65,7 +65,7 @@ def reverse(customer_id: int, seq: int) -> ResponseReturnValue:
         except DomainError as error:
             status = place(form, error)
         else:
-            return _done(made)
+            return _done(made, seq, "reversed")
     return _ask("reverse", customer_id, seq, form, status)
 
 
@@ -80,7 +80,7 @@ def void(customer_id: int, seq: int) -> ResponseReturnValue:
         except DomainError as error:
             status = place(form, error)
         else:
-            return _done(made)
+            return _done(made, seq, "voided")
     return _ask("void", customer_id, seq, form, status)
 
 
@@ -95,7 +95,7 @@ def delete(customer_id: int, seq: int) -> ResponseReturnValue:
         except DomainError as error:
             status = place(form, error)
         else:
-            return _done(made)
+            return _done(made, seq, "deleted")
     return _ask("delete", customer_id, seq, form, status)
 
 
@@ -127,8 +127,9 @@ def _act(form: TakeBackForm) -> dict[str, Any]:
     return {"note": form.note.text, "by": current_actor(), "key": form.submission.key}
 
 
-def _done(made: ledger.Entry) -> ResponseReturnValue:
-    announce(made, profile_or_404(made.customer_id).name, undo=False)
+def _done(made: ledger.Entry, seq: int, undone: str) -> ResponseReturnValue:
+    undid = f"{ledger.reference(made.customer_id, seq)} {undone}"
+    announce(made, profile_or_404(made.customer_id).name, undid=undid)
     return redirect(url_for("users.show", customer_id=made.customer_id))
 
 

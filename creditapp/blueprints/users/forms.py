@@ -129,6 +129,12 @@ class SetBalanceForm(CreditForm):
     target = AmountField("Set balance to", zero=True)
     seen = HiddenField()
 
+    def __init__(self, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+        super().__init__(**kw)
+        usual = reasons.for_corrections(self.reason.known)
+        if usual is not None and not self.is_submitted() and not self.from_draft:
+            self.reason.data = str(usual.id)
+
     def validate_seen(self, field: HiddenField) -> None:
         typed = field.raw_data[0] if field.raw_data else ""  # what was sent, never what is so now
         if not typed.isascii() or not typed.isdigit() or len(typed) > 13:  # noqa: PLR2004  (the largest balance)
