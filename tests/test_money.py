@@ -100,7 +100,7 @@ def test_what_is_no_amount_is_refused_with_what_to_type_instead(typed: str | Non
         ("JPY", "12.5", "JPY has no decimals: write whole amounts, like 1250."),
         ("JPY", "1,250", "Write the amount without commas, with a point for decimals: 1250."),
         ("KWD", "1.2345", "Enter the amount in digits, like 12.500."),
-        ("KWD", "100000000.001", "Enter an amount of at most 100000000.000."),
+        ("KWD", "100000000.001", "Enter an amount of at most KWD\N{NO-BREAK SPACE}100,000,000.000."),
     ],
 )
 def test_each_currency_explains_its_own_decimals(code: str, typed: str, sentence: str) -> None:

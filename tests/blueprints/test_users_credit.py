@@ -16,7 +16,7 @@ from tests.factories import (
     reason_named,
 )
 
-TOO_LONG = "Enter an amount of at most 1000000000.00."
+TOO_LONG = "Enter an amount of at most $1,000,000,000.00."
 DIGITS = "Enter the amount in digits, like 12.50."
 BAD_AMOUNTS = {
     "": "Enter an amount.",
@@ -270,7 +270,7 @@ def test_the_notice_reverses_with_one_click(browser: Browser) -> None:
     page = browser.submit(page, form="Reverse")
 
     assert page.path == detail(customer)
-    assert page.flashes == [f"−$500.00 removed. Brigid Nolan now has $10.00. CR-{customer}-3"]
+    assert page.flashes == [f"CR-{customer}-2 reversed: −$500.00 removed. Brigid Nolan now has $10.00. CR-{customer}-3"]
     assert "Reversed by" in page.rows("history")[1][2]
 
 
