@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import now
 from creditapp.models import FormDraft, LogIn, LogInKind, LogInSession, Staff
-from creditapp.services import audit
+from creditapp.services import audit, known_addresses
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.audit import Action
 from creditapp.services.staff import email_key
@@ -26,6 +26,8 @@ SESSION_MAX = timedelta(hours=12)
 """Staff sign in anew after this, however busy."""
 TOUCH_EVERY = timedelta(minutes=1)
 DRAFT_MAX = timedelta(minutes=30)
+DRAFTS_MAX = 5
+"""How many drafts one person has at most; the oldest go first."""
 TOKEN_BYTES = 32
 
 
@@ -79,6 +81,7 @@ def open_session(
             browser=browser,
         )
     )
+    known_addresses.remember(session, log_in_id, by.address)
     audit.record(session, Action.SIGNED_IN, by, "staff", by.id)
     return token
 
@@ -93,11 +96,6 @@ def close_session(session: Session, token: str, *, by: Actor) -> None:
     """End the session with this token. Safe to repeat."""
     session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(token)))
     audit.record(session, Action.SIGNED_OUT, by, "staff", by.id)
-
-
-def close_all(session: Session, log_in_id: int) -> None:
-    """End every session of this log-in: after a new role, a new password, or when it is disabled."""
-    session.execute(delete(LogInSession).where(LogInSession.log_in_id == log_in_id))
 
 
 def touch(session: Session, token: str) -> None:
@@ -115,6 +113,9 @@ def keep_draft(session: Session, token: str, path: str, fields: list[list[str]])
     draft_id = secrets.token_urlsafe(TOKEN_BYTES)
     values = {"id": draft_id, "log_in_id": log_in_id, "path": path, "fields": fields, "created_at": now(session)}
     session.execute(insert(FormDraft).values(**values))
+    of_theirs = FormDraft.log_in_id == log_in_id
+    newest = select(FormDraft.id).where(of_theirs).order_by(FormDraft.created_at.desc(), FormDraft.id).limit(DRAFTS_MAX)
+    session.execute(delete(FormDraft).where(of_theirs, FormDraft.id != draft_id, FormDraft.id.not_in(newest)))
     return draft_id
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from creditapp.services.actor import Actor
 
+EMAIL_CHARS_MAX = 254
+
 
 def create(session: Session, email: str, name: str, role: Role, password: str, *, by: Actor) -> int:
     """Give a person a log-in to the dashboard with this role, and return the staff id.

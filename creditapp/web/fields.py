@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -20,11 +21,20 @@ from creditapp.web.panel import current_panel
 ECHO_CHARS_MAX = 100_000
 """How much of a text that is far too long is shown again."""
 KEY_CHARS_MAX = 64
+COUNT_DIGITS_MAX = 12
 
 
 def echo(typed: str | None) -> str:
-    """Return what was typed as a page can show it again: not endless, and a NUL, which HTML cannot hold, as a mark."""
-    return (typed or "")[:ECHO_CHARS_MAX].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    """Return what was typed as a page can show it again: not endless, and in characters that HTML can hold."""
+    return showable((typed or "")[:ECHO_CHARS_MAX])
+
+
+def showable(typed: str) -> str:
+    """Return the text in characters that HTML can hold: a NUL as a mark, no other control but tab and line break."""
+    if typed.isprintable():
+        return typed
+    marked = typed.replace("\x00", "\N{REPLACEMENT CHARACTER}").replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in marked if c in "\t\n" or unicodedata.category(c) != "Cc")
 
 
 class AmountField(StringField):
@@ -123,6 +133,9 @@ class DayField(DateField):
             raise ValueError("The form has not been validated.")
         return self.data
 
+    def _value(self) -> str:
+        return echo(str(super()._value()))  # type: ignore[misc]  # WTForms has it, its stubs do not
+
 
 class CountField(StringField):
     """A whole number, `number` once the form is valid; None where nothing was typed and nothing is `required`."""
@@ -136,7 +149,8 @@ class CountField(StringField):
         typed = "" if self.data is None else str(self.data).strip(" ")
         if not typed and not self.required:
             return
-        if not typed.isascii() or not typed.isdigit() or not self.least <= int(typed[:12]) <= self.most:
+        is_number = len(typed) <= COUNT_DIGITS_MAX and typed.isascii() and typed.isdigit()
+        if not is_number or not self.least <= int(typed) <= self.most:
             raise StopValidation(f"Enter a whole number from {self.least:,} to {self.most:,}.")
         self.number = int(typed)
 
@@ -144,7 +158,14 @@ class CountField(StringField):
         return echo(None if self.data is None else str(self.data))
 
 
-class VersionField(HiddenField):
+class PassedField(HiddenField):
+    """What a form passes on unseen, as it came."""
+
+    def _value(self) -> str:
+        return echo(None if self.data is None else str(self.data))
+
+
+class VersionField(PassedField):
     """Which version of a record the form shows; `number` is it, or 0, which none ever is, for nonsense."""
 
     @property
@@ -153,7 +174,7 @@ class VersionField(HiddenField):
         return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0  # noqa: PLR2004
 
 
-class SubmissionField(HiddenField):
+class SubmissionField(PassedField):
     """A random key made when the page is drawn: sending the same form twice does its work once."""
 
     def __init__(self, label: str = "", **kw: Any) -> None:  # noqa: ANN401

@@ -6,6 +6,7 @@ the row's to say.
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,8 @@ from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
 
 _SECRET_FIELDS = {"password", "csrf_token", "submission"}
 _DRAFT_FIELDS_MAX = 200
-_DRAFT_CHARS_MAX = 10_000
+_DRAFT_FIELD_CHARS_MAX = 10_000
+_DRAFT_BYTES_MAX = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,14 @@ def _sent_fields() -> list[list[str]]:
         sent = list(request.form.items(multi=True))
     except RequestEntityTooLarge:
         return []
-    kept = [[name, value] for name, value in sent if name not in _SECRET_FIELDS and len(value) <= _DRAFT_CHARS_MAX]
-    return kept[:_DRAFT_FIELDS_MAX]
+    kept: list[list[str]] = []
+    room = _DRAFT_BYTES_MAX
+    for name, value in sent[:_DRAFT_FIELDS_MAX]:
+        size = len(json.dumps([name, value])) + 2
+        if name not in _SECRET_FIELDS and len(value) <= _DRAFT_FIELD_CHARS_MAX and size <= room:
+            kept.append([name, value])
+            room -= size
+    return kept
 
 
 def _look_for_a_draft() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
-from flask import Flask, request
-from flask_limiter import Limiter
+import structlog
+from flask import Flask, Response, request
+from flask_limiter import Limiter, RequestLimit
 from flask_login import current_user
 from limits.storage import Storage
 from sqlalchemy import case, delete, select
@@ -14,7 +16,11 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import db, now, transact
 from creditapp.models import RateWindow
-from creditapp.text import fold
+from creditapp.services import known_addresses
+from creditapp.services.staff import EMAIL_CHARS_MAX, email_key
+from creditapp.text import TextError, clean
+
+log = structlog.get_logger(__name__)
 
 EXPORTS = "30 per minute"
 IMPORTS = "20 per minute"
@@ -90,7 +96,7 @@ def by_address() -> str:
 
 def by_account() -> str:
     """Count by the e-mail that somebody tries to sign in with, wherever from."""
-    return f"account:{fold(request.form.get('email', ''))[:100]}"
+    return f"account:{hashlib.sha256(email_key(_email()).encode()).hexdigest()}"
 
 
 def by_account_and_address() -> str:
@@ -98,7 +104,26 @@ def by_account_and_address() -> str:
     return f"{by_account()}:{request.remote_addr}"
 
 
-limiter = Limiter(by_person, storage_uri="creditapp://", strategy="fixed-window", headers_enabled=False)
+def from_a_known_address() -> bool:
+    """Return whether the owner of the e-mail has signed in from here before."""
+    email, address = _email(), request.remote_addr or ""
+    return bool(email) and known_addresses.is_known(db.session(), email, address, datetime.now(UTC))
+
+
+def _email() -> str:
+    """Return the e-mail as the form will read it; what it will refuse is nobody's and counts as one."""
+    try:
+        return clean(request.form.get("email"), chars_max=EMAIL_CHARS_MAX)
+    except TextError:
+        return ""
+
+
+def _note_breach(breach: RequestLimit) -> Response | None:
+    log.warning("throttled", path=request.path, method=request.method, limit=str(breach.limit))
+    return None
+
+
+limiter = Limiter(by_person, storage_uri="creditapp://", strategy="fixed-window", on_breach=_note_breach)
 
 
 def init_throttle(app: Flask) -> None:

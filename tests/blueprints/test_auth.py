@@ -154,6 +154,54 @@ def test_one_persons_mistakes_do_not_keep_another_out(browser: Browser, app: Fla
     assert try_to(Browser(app), person.email, person.password).path == "/admin/users"
 
 
+def try_from(app: Flask, address: str, email: str, password: str) -> int:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    token = dict(Page(client.get("/sign-in"), "/sign-in").form("/sign-in").values)["csrf_token"]
+    fields = {"email": email, "password": password, "csrf_token": token}
+    return int(client.post("/sign-in", data=fields).status_code)
+
+
+@pytest.mark.parametrize("mark", ["\x01", "\x7f", "\x85", " \x02 "])
+def test_a_control_character_does_not_make_another_account(browser: Browser, mark: str) -> None:
+    email = make_staff().email
+    for _ in range(10):
+        try_to(browser, email, "wrong")
+
+    assert try_to(browser, f"{email.upper()}{mark}", "wrong").status == 429
+
+
+def test_long_e_mails_are_counted_apart(browser: Browser) -> None:
+    start = "x" * 120
+    for _ in range(10):
+        try_to(browser, f"{start}a@panel.example", "wrong")
+
+    assert try_to(browser, f"{start}b@panel.example", "wrong").status == 422
+
+
+def test_strangers_who_guess_do_not_keep_the_owner_out(app: Flask) -> None:
+    person = make_staff()
+    assert try_from(app, "192.0.2.1", person.email, person.password) == 302
+    tries = [try_from(app, f"198.51.100.{n % 6}", person.email, "wrong") for n in range(60)]
+    assert set(tries) == {422}
+
+    assert try_from(app, "192.0.2.1", person.email, person.password) == 302
+    assert try_from(app, "198.51.100.0", person.email, "wrong") == 429
+
+
+def test_an_account_under_attack_is_open_only_from_where_its_owner_has_signed_in(app: Flask) -> None:
+    person = make_staff()
+    assert try_from(app, "192.0.2.1", person.email, person.password) == 302
+    assert try_from(app, "198.51.100.1", person.email, "wrong") == 422
+    change(update(RateWindow).where(RateWindow.key.contains("/1000/1/day")).values(hits=1000))
+
+    assert try_from(app, "198.51.100.2", person.email, person.password) == 429
+    assert try_from(app, "192.0.2.1", person.email, "wrong") == 422
+    assert try_from(app, "192.0.2.1", person.email, person.password) == 302
+    change(update(RateWindow).where(RateWindow.key.startswith("known:")).values(ends_at=datetime.now(UTC)))
+    assert try_from(app, "192.0.2.1", person.email, person.password) == 429
+
+
 def test_an_endless_e_mail_from_a_long_address_is_counted_all_the_same(app: Flask) -> None:
     client = app.test_client()
     page = Browser(app).open("/sign-in")
@@ -409,6 +457,17 @@ def test_a_draft_holds_no_token_and_no_password(browser: Browser) -> None:
     assert not {name for name, _value in draft.fields} & {"csrf_token", "password", "submission"}
 
 
+def test_a_draft_is_not_endless(browser: Browser) -> None:
+    person = make_staff(Role.ADMIN)
+    browser.sign_in(person)
+    expire(person)
+
+    browser.post(SETTINGS, {f"field-{n}": "x" * 9_000 for n in range(60)})
+
+    draft = db.session.scalars(select(FormDraft)).one()
+    assert 50_000 < sum(len(name) + len(value) for name, value in draft.fields) <= 64 * 1024
+
+
 @pytest.mark.parametrize("url", ["/sign-out", f"{SETTINGS}/reasons/order", "/admin/users/import/x"])
 def test_after_a_button_the_way_back_is_a_page_that_can_be_opened(browser: Browser, url: str) -> None:
     person = make_staff(Role.ADMIN)
@@ -427,6 +486,12 @@ def test_a_large_upload_after_the_session_ran_out_leads_to_the_sign_in(browser: 
     expire(person)
 
     assert browser.post("/admin/users/import", {"pasted": "x" * 2_000_000}).path == "/sign-in"
+
+
+def test_what_was_typed_comes_back_without_control_characters(browser: Browser) -> None:
+    page = browser.submit("/sign-in", email="ada\x01\x1b@panel.example\x85", password="wrong", next="/admin\x08")
+
+    assert (page.status, page.value("email"), page.value("next")) == (422, "ada@panel.example", "/admin")
 
 
 def test_signing_in_and_failing_are_in_the_audit_log(browser: Browser) -> None:

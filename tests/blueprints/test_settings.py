@@ -68,6 +68,8 @@ def test_everything_on_the_page_is_saved(admin: Browser) -> None:
         ("duplicate_window_days", "-1", "Enter a whole number from 0 to 90."),
         ("duplicate_window_days", "\uff11\uff12", "Enter a whole number from 0 to 90."),
         ("duplicate_window_days", "1_0", "Enter a whole number from 0 to 90."),
+        ("duplicate_window_days", "0000000000009999999999", "Enter a whole number from 0 to 90."),
+        ("duplicate_window_days", "0" * 4400, "Enter a whole number from 0 to 90."),
         ("duplicate_window_days", "9" * 5000, "Enter a whole number from 0 to 90."),
         ("duplicate_window_days", "", "Enter a whole number from 0 to 90."),
     ],

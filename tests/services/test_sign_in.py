@@ -102,17 +102,6 @@ def test_closing_one_session_leaves_the_others() -> None:
     assert [row.token_digest for row in rows()] == [sign_in.token_digest(other)]
 
 
-def test_closing_all_sessions_leaves_those_of_others() -> None:
-    person, other = make_staff(), make_staff()
-    begin(person)
-    begin(person)
-    kept = begin(other)
-
-    transact(sign_in.close_all, log_in_of(person))
-
-    assert [row.token_digest for row in rows()] == [sign_in.token_digest(kept)]
-
-
 def test_a_touch_is_noted_and_moves_nothing_else() -> None:
     token = begin(make_staff())
 
@@ -140,6 +129,17 @@ def test_a_draft_is_found_by_the_same_person_alone_and_for_half_an_hour() -> Non
     assert (found.path, found.fields) == ("/admin/somewhere", [["note", "Typed"]])
     assert find(other, 1) is None
     assert find(person, 30) is None
+
+
+def test_a_person_keeps_the_newest_drafts_only() -> None:
+    token, other = begin(make_staff()), begin(make_staff())
+    kept = keep(other)
+    ids = []
+    for minute in range(8):
+        moment = START + timedelta(minutes=minute)
+        ids.append(transact_at(moment, sign_in.keep_draft, token, "/admin/somewhere", [["note", "Typed"]]))
+
+    assert set(db.session.scalars(select(FormDraft.id))) == {kept, *ids[3:]}
 
 
 def test_nothing_is_kept_for_a_session_nobody_began() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from wtforms import HiddenField, PasswordField
+from wtforms import PasswordField
 from wtforms.validators import ValidationError
 
-from creditapp.web.fields import LineField
+from creditapp.services.staff import EMAIL_CHARS_MAX
+from creditapp.web.fields import LineField, PassedField
 from creditapp.web.forms import Form
 
 PASSWORD_CHARS_MAX = 1024
@@ -18,9 +19,9 @@ HOME = "/admin/users"
 class SignInForm(Form):
     """E-mail and password, and where to go afterwards."""
 
-    email = LineField("Email", chars_max=254, required="Enter your e-mail address.")
+    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter your e-mail address.")
     password = PasswordField("Password")
-    next = HiddenField()
+    next = PassedField()
 
     def validate_password(self, field: PasswordField) -> None:
         """Hashing something huge would be a way to keep us busy."""

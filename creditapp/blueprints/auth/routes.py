@@ -18,7 +18,7 @@ from creditapp.services.actor import staff
 from creditapp.web import sessions
 from creditapp.web.forms import BareForm
 from creditapp.web.pages import render_page
-from creditapp.web.throttle import by_account, by_account_and_address, by_address, limiter
+from creditapp.web.throttle import by_account, by_account_and_address, by_address, from_a_known_address, limiter
 
 SIGN_IN_BODY_MAX = 64 * 1024
 _WRONG = "This e-mail and password do not belong together."
@@ -50,7 +50,9 @@ def healthy() -> ResponseReturnValue:
 @bp.route("/sign-in", methods=["GET", "POST"])
 @public
 @limiter.limit("100 per hour", key_func=by_address, methods=["POST"], deduct_when=_failed)
-@limiter.limit("60 per hour", key_func=by_account, methods=["POST"], deduct_when=_failed)
+@limiter.limit(
+    "1000 per day", key_func=by_account, methods=["POST"], deduct_when=_failed, exempt_when=from_a_known_address
+)
 @limiter.limit("10 per minute; 30 per hour", key_func=by_account_and_address, methods=["POST"], deduct_when=_failed)
 def sign_in() -> ResponseReturnValue:
     form = SignInForm()

@@ -10,7 +10,7 @@ from wtforms import Field, FileField
 from wtforms.validators import ValidationError
 
 from creditapp.services.imports import PAGE_BYTES_MAX
-from creditapp.web.fields import NoteField
+from creditapp.web.fields import NoteField, showable
 from creditapp.web.forms import Form
 
 
@@ -21,7 +21,7 @@ class PasteField(NoteField):
         self.text = self.data or ""
 
     def _value(self) -> str:
-        return (self.data or "").replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        return showable(self.data or "")
 
 
 class UploadForm(Form):
