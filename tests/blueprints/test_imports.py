@@ -169,6 +169,10 @@ def test_both_at_once_are_refused_and_the_lines_are_kept(browser: Browser) -> No
         b"PK\x03\x04zip",
         b'external_id,"open\n',
         b"\x00\x00\x00",
+        b",,,\n",
+        b";;",
+        b'""',
+        b",,\n,,\n\n",
         HEAD.encode() + b"\xff",
     ],
 )
@@ -184,11 +188,16 @@ def test_a_file_above_the_limit_is_refused_with_the_form(browser: Browser, app: 
     line = b"P-1,Ana,,a@b.example,1,2024-05-31," + b"x" * 900 + b"\n"
     slightly = (HEAD.strip() + ",more\n").encode() + line * (PAGE_BYTES_MAX // len(line) + 1)
     page = send(browser, slightly)
-    assert (page.status, "larger than 20 MB" in page.errors("file")[0]) == (422, True)
+    assert (page.status, "larger than 4 MB" in page.errors("file")[0]) == (422, True)
 
     page = send(browser, b"x" * (PAGE_BYTES_MAX + 2_000_000))
-    assert (page.status, "larger than 20 MB" in page.errors("file")[0]) == (413, True)
+    assert (page.status, "larger than 4 MB" in page.errors("file")[0]) == (413, True)
     assert kept_files(app) == []
+
+
+def test_the_page_says_what_it_takes_and_where_more_goes(browser: Browser) -> None:
+    assert PAGE_BYTES_MAX == 4_000_000
+    assert "up to 4 MB. Import larger files on the command line." in browser.open(PAGE).text
 
 
 def test_pages_beside_the_import_take_no_large_bodies(browser: Browser) -> None:

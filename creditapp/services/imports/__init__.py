@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGE_BYTES_MAX", "ImportRefusedError", "Outcome", "Problem", "Report", "Verdict", "check", "post"]
 
-PAGE_BYTES_MAX = 20_000_000
+PAGE_BYTES_MAX = 4_000_000
+"""What the page takes: an import is one transaction, and SQLite has one writer."""
 """How large a file the page takes; the command line takes any."""
 CHUNK = 1000
 

@@ -73,7 +73,9 @@ def read(source: BinaryIO, *, bytes_max: int | None = None) -> tuple[Table, Iter
         )
     delimiter = max(",;\t", key=first.count)
     rows = _rows(_chain(first, lines), delimiter)
-    header = next(rows)
+    header = next(rows, None)
+    if header is None:
+        raise ImportFileError("The file holds nothing but separators; its first line must name the columns.")
     return _table(header), rows
 
 
