@@ -14,6 +14,8 @@ from creditapp.models import Role
 if TYPE_CHECKING:
     from flask import Flask
 
+PUBLIC = "public"
+SIGNED_IN = "signed_in"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -60,13 +62,13 @@ def requires(permission: Permission) -> Callable[[View], View]:
 
 def public(view: View) -> View:
     """Declare that the view is open to everybody."""
-    view.__permission__ = None  # type: ignore[attr-defined]
+    view.__permission__ = PUBLIC  # type: ignore[attr-defined]
     return view
 
 
 def signed_in(view: View) -> View:
     """Declare that the view is open to whoever has signed in."""
-    view.__permission__ = True  # type: ignore[attr-defined]
+    view.__permission__ = SIGNED_IN  # type: ignore[attr-defined]
     return view
 
 
@@ -91,10 +93,12 @@ def _check() -> Any:  # noqa: ANN401  (None, or the log-in manager's answer)
     if request.endpoint is None or request.endpoint == "static":
         return None
     declared = getattr(current_app.view_functions[request.endpoint], "__permission__", None)
-    if declared is None:
+    if declared is None:  # a view that came after the application had started
+        abort(403)
+    if declared == PUBLIC:
         return None
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-    if declared is not True and not can(declared):
+    if declared != SIGNED_IN and not can(declared):
         abort(403)
     return None

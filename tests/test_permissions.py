@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import MethodNotAllowed
 
 from creditapp.db import Base, db
-from creditapp.models import Role
+from creditapp.models import AuditDetails, AuditRow, Role
 from creditapp.permissions import ROLES, Permission
 from tests.browser import Browser
 from tests.factories import give, make_customer, make_staff, reason_named
@@ -223,6 +223,23 @@ def test_a_view_without_a_declaration_keeps_the_application_from_starting(app: F
         init_permissions(fresh)
 
 
+@pytest.mark.parametrize("visitor", [Role.ADMIN, ANONYMOUS])
+def test_a_view_that_comes_late_and_undeclared_is_refused(app: Flask, visitor: Role | str) -> None:
+    app.add_url_rule("/late", "late", lambda: "to everybody?")
+
+    assert browser_of(app, visitor).client.get("/late").status_code == 403
+
+
+def test_who_is_refused_a_page_is_in_the_audit_log(app: Flask) -> None:
+    browser_of(app, ANONYMOUS).client.get("/admin/billing/settings")
+    browser_of(app, Role.AGENT).client.post("/admin/billing/settings")
+
+    refused = select(AuditRow.actor, AuditRow.object_kind, AuditDetails.details).join(AuditDetails)
+    [row] = db.session.execute(refused.where(AuditRow.action == "refused"))
+    assert (row.actor, row.object_kind) == ("staff", "page")
+    assert row.details["after"] == {"method": "POST", "path": "/admin/billing/settings"}
+
+
 @pytest.mark.parametrize("visitor", list(Role))
 def test_what_is_not_there_is_not_found_by_who_may_and_forbidden_to_who_may_not(app: Flask, visitor: Role) -> None:
     browser = browser_of(app, visitor)
@@ -272,6 +289,16 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, endpoint: str) -> 
     assert dump() == before
 
 
+def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
+    browser, urls = browser_of(app, Role.ADMIN), addresses(app)
+    before = dump()
+
+    for name in ("users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"):
+        assert browser.client.head(urls[name]).status_code == 200
+
+    assert dump() == before
+
+
 @pytest.mark.parametrize("visitor", VISITORS)
 def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
     urls = addresses(app)
@@ -281,7 +308,9 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
     before = dump()
 
     for endpoint, url in urls.items():
-        if (endpoint, "GET") in MATRIX and endpoint not in exports:  # an export is written down
+        if (endpoint, "GET") in MATRIX and expected(endpoint, "GET", visitor) == "no" and visitor != ANONYMOUS:
+            continue  # a refusal is written down
+        if (endpoint, "GET") in MATRIX and endpoint not in exports:  # and so is an export
             browser.client.get(url)
             browser.client.head(url)
 

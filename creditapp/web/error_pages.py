@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
+import sys
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, render_template, request
+from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
-from creditapp.db import db
+from creditapp.db import db, transact
 from creditapp.errors import BusyError, CommitUnknownError, CustomerNotFoundError, DomainError, EntryNotFoundError
+from creditapp.services import audit
+from creditapp.services.audit import Action
+from creditapp.web.fields import showable
 from creditapp.web.panel import current_panel
+from creditapp.web.sessions import current_actor
 
 log = structlog.get_logger(__name__)
 
@@ -25,9 +33,12 @@ SENTENCES = {
     409: ("This could not be done", "Go back, reload the page and look at what is so now."),
     413: ("That is too large", "Nothing was saved. Send less at once."),
     429: ("Too many tries", "Wait a minute and try again."),
-    500: ("Something went wrong", "Nothing was saved. The reference below leads to the details in the log."),
-    503: ("The system is busy", "Nothing was saved. Try again in a moment."),
+    500: ("Something went wrong", "The reference below leads to the details in the log."),
+    503: ("The system is busy", "Try again in a moment."),
 }
+NOTHING_SAVED = "Nothing was saved. Try again in a moment."
+LOOK_FIRST = "Look whether it was saved before you try again."
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 RETRY_AFTER_S = 5
 
 
@@ -35,16 +46,27 @@ def init_error_pages(app: Flask) -> None:
     """Answer every refusal and every fault with a page."""
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(DomainError, _refusal)
-    app.register_error_handler(DBAPIError, _database_error)
-    app.register_error_handler(PoolTimeoutError, _database_error)
-    app.register_error_handler(Exception, _fault)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Return whether the database could not answer now: locked, full, too slow, gone. Mistakes of ours are none."""
+    if isinstance(error, PoolTimeoutError | BusyError):
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.OperationalError):  # which says “no such table” too, under the code for mistakes
+        return getattr(cause, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
+    psycopg = sys.modules.get("psycopg")  # its errors come from nowhere else, and beside SQLite it may be missing
+    return psycopg is not None and isinstance(cause, psycopg.OperationalError)
 
 
 def _http_error(error: HTTPException) -> Any:  # noqa: ANN401  (a response)
     if error.code is None or error.code < 400:  # noqa: PLR2004  (a redirect is no error)
         return error.get_response()
     if isinstance(error, InternalServerError):  # what broke while a page, or another error's page, was drawn
-        return _database_error(error.original_exception or error)
+        return _unexpected(error.original_exception or error)
+    if error.code == 403:  # noqa: PLR2004  (forbidden)
+        _note_refusal()
     return _page(error.code, headers=_kept_headers(error))
 
 
@@ -52,32 +74,47 @@ def _kept_headers(error: HTTPException) -> dict[str, str]:
     return {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
 
 
+def _note_refusal() -> None:
+    """Write into the audit log what somebody of the staff tried to do and may not."""
+    if not current_user.is_authenticated:
+        return
+    tried = {"method": request.method, "path": request.path}
+    try:
+        transact(audit.record, Action.REFUSED, current_actor(), "page", None, after=tried)
+    except BusyError:
+        log.warning("refusal_not_audited", **tried)
+
+
 def _refusal(error: DomainError) -> Any:  # noqa: ANN401  (a response)
     if isinstance(error, CustomerNotFoundError | EntryNotFoundError):
         return _page(404)
     if isinstance(error, BusyError):
-        return _busy()
-    code = 500 if isinstance(error, CommitUnknownError) else 409
+        return _busy(NOTHING_SAVED)
+    if isinstance(error, CommitUnknownError):
+        return _page(500, sentence=error.sentence(str), plain=True)
     db.session.rollback()
-    return _page(code, sentence=error.sentence(current_panel().currency.format))
+    return _page(409, sentence=error.sentence(current_panel().currency.format))
 
 
-def _database_error(error: BaseException) -> Any:  # noqa: ANN401  (a response)
-    cause = getattr(error, "orig", error)
-    if isinstance(error, PoolTimeoutError | BusyError) or type(cause).__name__ == "OperationalError":
-        log.warning("database_unavailable", path=request.path, cause=str(cause))
-        return _busy()
+def _unexpected(error: BaseException) -> Any:  # noqa: ANN401  (a response)
+    if isinstance(error, DomainError):
+        return _refusal(error)
+    if is_trouble(error):
+        log.warning("database_unavailable", path=request.path, cause=str(getattr(error, "orig", error)))
+        return _busy(None if request.method in SAFE_METHODS else LOOK_FIRST)
     return _fault(error)
 
 
-def _busy() -> Any:  # noqa: ANN401  (a response)
-    return _page(503, headers={"Retry-After": str(RETRY_AFTER_S)}, plain=True, sent=_sent_fields())
+def _busy(sentence: str | None) -> Any:  # noqa: ANN401  (a response)
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return _page(503, sentence=sentence, headers=headers, plain=True, sent=_sent_fields())
 
 
 def _fault(error: BaseException) -> Any:  # noqa: ANN401  (a response)
     reference = secrets.token_hex(6)
     log.error("fault", reference=reference, method=request.method, path=request.path, exc_info=error)
-    return _page(500, reference=reference, plain=True)
+    sentence = None if request.method in SAFE_METHODS else f"{LOOK_FIRST} {SENTENCES[500][1]}"
+    return _page(500, sentence=sentence, reference=reference, plain=True)
 
 
 def _page(
@@ -93,7 +130,7 @@ def _page(
     title, hint = SENTENCES.get(code, SENTENCES[400])
     template = "errors/plain.html" if plain else "errors/error.html"
     context = {"code": code, "title": title, "hint": sentence or hint, "reference": reference}
-    context |= {"path": request.path, "sent": sent}
+    context |= {"path": quote(request.path), "sent": sent}
     body = _render_alone(template, context) if plain else render_template(template, **context)
     return Response(body, code, headers or {}, mimetype="text/html")
 
@@ -106,7 +143,7 @@ def _sent_fields() -> list[tuple[str, str]] | None:
     try:
         if request.method != "POST" or request.files or "password" in request.form:
             return None
-        return list(request.form.items(multi=True))
+        return [(showable(name), showable(value)) for name, value in request.form.items(multi=True)]
     except RequestEntityTooLarge:
         return None
 

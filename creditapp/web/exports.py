@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
+
+from creditapp.db import transact
+from creditapp.services import audit
+from creditapp.services.audit import Action
+from creditapp.web.sessions import current_actor
 
 _DANGEROUS = (
     *("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "\N{MINUS SIGN}"),
@@ -31,6 +36,12 @@ def cell(value: Any) -> str:  # noqa: ANN401  (whatever a row holds)
         return str(value)
     text = str(value)
     return f"'{text}" if text.startswith(_DANGEROUS) else text
+
+
+def record_export(what: str, object_id: int | None, filters: Mapping[str, Any]) -> None:
+    """Log who takes which rows away, before the first of them leaves. HEAD takes none."""
+    if request.method != "HEAD":
+        transact(audit.record, Action.EXPORTED, current_actor(), what, object_id, after=filters)
 
 
 def csv_response(name: str, headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import structlog
 from flask import g, has_request_context, request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import SelectMultipleField
 from wtforms.widgets import HiddenInput
+
+log = structlog.get_logger(__name__)
 
 _EXPIRED = "This form had expired. Nothing was saved; check it and send it again."
 
@@ -41,6 +44,8 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ANN401  (WTForms' signature)
         """Return whether every field is well-formed, the token is ours, and no field was sent twice."""
         valid = bool(super().validate(extra_validators))
+        if any(field.type == "CSRFTokenField" and field.errors for field in self):
+            log.warning("csrf_failed", path=request.path, method=request.method)
         if self.is_broken:
             self.form_errors = [*self.form_errors, _BROKEN]
             valid = False

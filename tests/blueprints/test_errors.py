@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event
@@ -120,6 +121,66 @@ def test_a_busy_database_asks_to_try_again(admin: Browser, breaks: Break, error:
     assert (page.status, page.heading) == (503, "The system is busy")
     assert int(page.response.headers["Retry-After"]) > 0
     assert "locked" not in page.text
+
+
+DRIVERS_TROUBLE = [
+    psycopg.errors.QueryCanceled("canceling statement due to statement timeout"),
+    psycopg.errors.DiskFull("could not extend file"),
+    psycopg.OperationalError("the connection is lost"),
+    sqlite3.OperationalError("database or disk is full"),
+    sqlite3.OperationalError("database is locked"),
+    OperationalError("SELECT", {}, psycopg.errors.LockNotAvailable("lock time-out")),
+]
+
+
+@pytest.mark.parametrize("error", DRIVERS_TROUBLE, ids=lambda error: type(error).__name__)
+def test_trouble_that_comes_straight_from_the_driver_keeps_the_form(
+    admin: Browser, breaks: Break, error: Exception
+) -> None:
+    breaks("settings.save", error)
+
+    page = admin.submit(PAGE, form="Save", company_name="Kite\x01 Hosting")
+
+    assert (page.status, page.buttons) == (503, ["Try again"])
+    assert "Nothing was saved" not in page.text
+    assert dict(page.form("Try again").values)["company_name"] == "Kite Hosting"
+
+
+def test_a_mistake_of_ours_is_a_fault_on_both_drivers(admin: Browser, breaks: Break) -> None:
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        sqlite3.connect(":memory:").execute("SELECT * FROM nowhere")
+    for error in (caught.value, psycopg.errors.UndefinedTable("nowhere"), sqlite3.ProgrammingError("closed")):
+        breaks("users.index", error)
+
+        assert admin.open("/admin/users").status == 500
+
+
+@pytest.mark.parametrize("error", [RuntimeError("after the commit"), CommitUnknownError()])
+def test_a_fault_while_saving_does_not_promise_that_nothing_was_saved(
+    admin: Browser, breaks: Break, error: Exception
+) -> None:
+    breaks("settings.save", error)
+
+    page = admin.submit(PAGE, form="Save", company_name="Kite Hosting")
+
+    assert page.status == 500
+    assert "Look whether it was saved before you try again." in page.text
+    assert "Nothing was saved" not in page.text
+
+
+def test_a_forged_form_leaves_one_line_in_the_log(admin: Browser, capfd: pytest.CaptureFixture[str]) -> None:
+    admin.post("/sign-out")
+
+    [line] = [json.loads(one) for one in capfd.readouterr().err.splitlines() if "csrf_failed" in one]
+    assert (line["path"], line["method"]) == ("/sign-out", "POST")
+
+
+def test_whoever_is_slowed_down_leaves_a_line_in_the_log(admin: Browser, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(31):
+        admin.get("/admin/users/export.csv")
+
+    lines = [json.loads(one) for one in capfd.readouterr().err.splitlines() if '"throttled"' in one]
+    assert [line["path"] for line in lines] == ["/admin/users/export.csv"]
 
 
 def test_a_form_is_kept_while_the_database_is_busy(

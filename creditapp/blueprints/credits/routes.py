@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,16 +11,13 @@ from sqlalchemy.orm import Session
 from creditapp.blueprints.credits import adjustments, balances, bp
 from creditapp.blueprints.credits.figures import read_figures
 from creditapp.blueprints.credits.places import Place
-from creditapp.db import db, snapshot, transact
+from creditapp.db import db, snapshot
 from creditapp.permissions import Permission, requires
 from creditapp.queries import totals
-from creditapp.services import audit
-from creditapp.services.audit import Action
-from creditapp.web.exports import csv_response
+from creditapp.web.exports import csv_response, record_export
 from creditapp.web.lists import link
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
-from creditapp.web.sessions import current_actor
 from creditapp.web.throttle import EXPORTS, limiter
 
 
@@ -56,7 +53,7 @@ def export_adjustments() -> ResponseReturnValue:
     panel = current_panel()
     place = Place(url_for("credits.index"), request.args)
     wanted = adjustments.read_for_file(db.session(), place, panel)
-    _record_export("adjustments", place.args)
+    record_export("adjustments", None, place.args)
     rows = _from_snapshot(lambda session: adjustments.lines(session, wanted, panel))
     return csv_response(f"adjustments-{panel.today()}.csv", adjustments.HEADINGS, rows)
 
@@ -68,7 +65,7 @@ def export_balances() -> ResponseReturnValue:
     panel = current_panel()
     place = Place(url_for("credits.index"), request.args)
     wanted = balances.read(place)
-    _record_export("balances", place.args)
+    record_export("balances", None, place.args)
     rows = _from_snapshot(lambda session: balances.lines(session, wanted, panel))
     return csv_response(f"balances-{panel.today()}.csv", balances.HEADINGS, rows)
 
@@ -83,11 +80,6 @@ def _read_on(place: Place, today: date) -> tuple[date | None, str | None]:
         place.forget("on")
         return None, f"“{typed[:40]}” is no date; write it like 2026-03-14."
     return (day, None) if day <= today else (None, "That day has not come yet.")
-
-
-def _record_export(what: str, filters: Mapping[str, str]) -> None:
-    """Log who takes which rows away, before the first of them leaves."""
-    transact(audit.record, Action.EXPORTED, current_actor(), what, None, after=filters)
 
 
 def _from_snapshot(read: Callable[[Session], Iterator[Sequence[Any]]]) -> Iterator[Sequence[Any]]:

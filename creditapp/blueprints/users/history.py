@@ -10,14 +10,12 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.finding import profile_or_404
-from creditapp.db import snapshot, transact
+from creditapp.db import snapshot
 from creditapp.permissions import Permission, requires
 from creditapp.queries import entries
-from creditapp.services import audit, ledger
-from creditapp.services.audit import Action
-from creditapp.web.exports import Number, csv_response
+from creditapp.services import ledger
+from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.filters import plain, utc
-from creditapp.web.sessions import current_actor
 from creditapp.web.throttle import EXPORTS, limiter
 
 HEADINGS = (
@@ -32,7 +30,7 @@ HEADINGS = (
 def export_history(customer_id: int) -> ResponseReturnValue:
     profile_or_404(customer_id)
     folded = request.args.get("folded") == "1"
-    transact(audit.record, Action.EXPORTED, current_actor(), "history", customer_id, after={"folded": folded})
+    record_export("history", customer_id, {"folded": folded})
     return csv_response(f"credit-history-{customer_id}.csv", HEADINGS, _lines(customer_id, folded=folded))
 
 

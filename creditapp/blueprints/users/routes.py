@@ -20,9 +20,8 @@ from creditapp.models import CustomerStatus
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import customers as queries
 from creditapp.queries.customers import Profile
-from creditapp.services import audit, customers
-from creditapp.services.audit import Action
-from creditapp.web.exports import Number, csv_response
+from creditapp.services import customers
+from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.filters import plain, utc
 from creditapp.web.lists import link
 from creditapp.web.notices import notify
@@ -68,7 +67,7 @@ def index() -> ResponseReturnValue:
 def export() -> ResponseReturnValue:
     asked = Asked.read(request.args)
     shown = {name: value for name, value in asked.args.items() if value}
-    transact(audit.record, Action.EXPORTED, current_actor(), "customers", None, after=shown)
+    record_export("customers", None, shown)
     return csv_response("users.csv", HEADINGS, _lines(asked))
 
 
