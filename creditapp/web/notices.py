@@ -56,14 +56,16 @@ def announce(entry: Entry, customer_name: str, *, undid: str = "") -> None:
     done = f"{signed(entry.amount_minor)} {'added' if entry.amount_minor > 0 else 'removed'}."
     if undid:
         done = f"{undid}: {done}"
+    text = f"{visible(customer_name)} now has {money(entry.balance_after_minor)}."
     if entry.replayed:
+        text = f"Right after it {visible(customer_name)} had {money(entry.balance_after_minor)}."
         done = f"{signed(entry.amount_minor)} had been saved already; nothing was posted twice."
     url = url_for("users.entry", customer_id=entry.customer_id, seq=entry.seq)
     _say(
         {
             "kind": "success",
             "lead": done,
-            "text": f"{visible(customer_name)} now has {money(entry.balance_after_minor)}.",
+            "text": text,
             "links": [(entry.reference, url)],
             "undo": None if undid else [entry.customer_id, entry.seq],
         }
