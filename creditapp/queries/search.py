@@ -74,12 +74,6 @@ def read_reference(typed: str) -> EntryKey | None:
     return EntryKey(int(match[1]), int(match[2]))
 
 
-def read_number(typed: str) -> int | None:
-    """Return the customer that `#1108` names; a number without the mark may mean other things too."""
-    number, is_marked = _number(typed)
-    return number if is_marked else None
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a text in the search box leads to."""
