@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flask import g
@@ -13,6 +12,7 @@ from sqlalchemy import select
 from creditapp.db import db
 from creditapp.models import Setting
 from creditapp.money import Currency, currency
+from creditapp.services.ledger import zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,6 @@ def current_panel() -> Panel:
 def forget_panel() -> None:
     """Have the settings read anew: they have just been saved."""
     g.pop("panel", None)
-
-
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """Return the time zone with this name."""
-    return ZoneInfo(name)
 
 
 _SETTINGS = select(
