@@ -23,6 +23,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
+from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
 from creditapp import create_app
@@ -97,11 +98,17 @@ class Databases:
             database_url=url,
             secret_key=SECRET_KEY,
             ledger_key=LEDGER_KEY,
-            instance_path=self.folder,
+            instance_path=self._instance(url),
             testing=True,
             isolation=self.isolation,
             extra=extra,
         )
+
+    def _instance(self, url: str) -> Path:
+        """Return the instance folder of this database; one seals file is about one database."""
+        folder = self.folder / "instances" / (make_url(url).database or "").rpartition("/")[2].removesuffix(".db")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @contextmanager
     def empty(self, engine: str) -> Iterator[str]:

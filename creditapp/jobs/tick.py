@@ -1,20 +1,31 @@
-"""The tick: every minute, what is over is swept up. The worker does it; cron may do it instead."""
+"""The tick: every minute, what is over is swept up, and once a day the ledger is sealed.
+
+The worker does it; cron may do it instead.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
-from creditapp.db import transact_at
-from creditapp.services import housekeeping
+from creditapp.db import snapshot, transact_at
+from creditapp.services import housekeeping, seals
 from creditapp.services.housekeeping import Swept
 
 
 def tick(moment: datetime | None = None) -> Swept:
     """Do what is due at this moment (now). Safe to repeat."""
-    return transact_at(moment or datetime.now(UTC), housekeeping.run)
+    moment = moment or datetime.now(UTC)
+    swept = transact_at(moment, housekeeping.run)
+    path = Path(current_app.instance_path) / seals.FILE
+    with snapshot() as session:
+        if seals.is_due(session, path, moment):
+            seals.seal(session, path, moment)
+    return swept
 
 
 class _Moment(click.ParamType[datetime]):
@@ -37,8 +48,8 @@ class _Moment(click.ParamType[datetime]):
 def tick_command(moment: datetime | None) -> None:
     """Do once what the worker does every minute.
 
-    Ends sessions and drafts whose time is over, forgets old counters and request keys, and adds up the sums of past
-    days. For cron, where no worker runs. Exits 0; running it twice does no harm.
+    Ends sessions and drafts whose time is over, forgets old counters and request keys, adds up the sums of past days,
+    and once a day seals the ledger. For cron, where no worker runs. Exits 0; running it twice does no harm.
     """
     swept = tick(moment)
     click.echo(

@@ -274,6 +274,57 @@ def _with_amount(amount: str, books: Books) -> AbstractContextManager[Session]:
     return tampered(f"UPDATE credit_entries SET amount_minor = {amount} WHERE {ENTRY} 1", c=books.c)
 
 
+def test_an_entry_dated_before_the_one_before_it_is_found(books: Books) -> None:
+    earlier = f"UPDATE credit_entries SET day = '2020-01-01' WHERE {ENTRY} 2"
+
+    with tampered(earlier, c=books.c) as session:
+        found = _found(session)
+
+    assert f"order: CR-{books.c}-2: it is dated before the entry before it" in found
+
+
+JUNK = {
+    "a day": ("credit_entries SET day = 'junk'", "unreadable: CR-{c}-2: its day is “junk”"),
+    "an effective day": ("credit_entries SET effective_on = 20260302", "its effective_on is “20260302”"),
+    "a moment": ("credit_entries SET posted_at = 'junk'", "unreadable: CR-{c}-2: its posted_at is “junk”"),
+    "a moment no calendar has": ("credit_entries SET posted_at = 9e30", "CR-{c}-2: its posted_at is “9e+30”"),
+    "a moment too late": (
+        "credit_entries SET posted_at = 9000000000000000000",
+        "its posted_at is “9000000000000000000”",
+    ),
+    "a hash": ("credit_entries SET hash = 'abc'", "unreadable: CR-{c}-2: its hash is “abc”"),
+    "a digest": ("credit_entries SET key_digest = 7", "unreadable: CR-{c}-2: its key_digest is “7”"),
+    "an amount": ("credit_entries SET amount_minor = 'plenty'", "whole numbers: CR-{c}-2: “plenty” is no whole number"),
+    "a balance after": ("credit_entries SET balance_after_minor = 'x'", "CR-{c}-2: its balance_after_minor is “x”"),
+    "a kind": ("credit_entries SET kind = x'00'", "unreadable: CR-{c}-2: its kind is “b'\\x00'”"),
+}
+JUNK_ELSEWHERE = {
+    "a head": ("UPDATE credit_accounts SET head_hash = 'abc' WHERE customer_id = :c", "head: user #{c}"),
+    "a balance": ("UPDATE credit_accounts SET balance_minor = 'x' WHERE customer_id = :c", "balance: user #{c}"),
+    "a count": ("UPDATE credit_accounts SET entry_seq = 'x' WHERE customer_id = :c", "sequence: user #{c}"),
+    "a salt": (f"UPDATE credit_entry_texts SET salt = 'x' WHERE {ENTRY} 1", "unreadable: CR-{c}-1: its salt is “x”"),
+    "an audit moment": ("UPDATE audit_log SET at = 'x' WHERE seq = 2", "unreadable: audit row 2: its at is “x”"),
+    "an audit hash": ("UPDATE audit_log SET hash = 'x' WHERE seq = 2", "unreadable: audit row 2: its hash is “x”"),
+    "audit details": ("UPDATE audit_details SET details = '{' WHERE seq = 2", "audit row 2: its details is “{”"),
+    "huge draws": ("UPDATE credit_draws SET amount_minor = 9223372036854775807", "sums: the database cannot add up"),
+    "the audit head": ("UPDATE audit_head SET hash = 'x'", "audit head: the head does not stand"),
+}
+JUNK_ANYWHERE = {f"{what} elsewhere": spoiling for what, spoiling in JUNK_ELSEWHERE.items()} | {
+    what: (f"UPDATE {change} WHERE {ENTRY} 2", expected) for what, (change, expected) in JUNK.items()
+}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])
+@pytest.mark.parametrize("what", JUNK_ANYWHERE)
+def test_what_cannot_be_read_is_found_and_the_row_is_named(books: Books, what: str) -> None:
+    statement, expected = JUNK_ANYWHERE[what]
+
+    with tampered(statement, c=books.c) as session:
+        found = _found(session)
+
+    assert any(books.named(expected) in finding for finding in found), found
+
+
 def test_each_trigger_that_is_gone_is_missed(books: Books) -> None:
     with db.engine.connect() as connection, Session(bind=connection) as session:
         engine = connection.dialect.name

@@ -15,9 +15,12 @@ from creditapp.services.verification.audit_chain import check_audit
 from creditapp.services.verification.entries import check_entries
 from creditapp.services.verification.findings import Finding
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
+from creditapp.services.verification.sealed import check_seals
 from creditapp.services.verification.sums import check_sums
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.orm import Session
 
 __all__ = ["FINDINGS_MAX", "Finding", "check_guards", "expected_guards", "report", "verify"]
@@ -26,13 +29,17 @@ FINDINGS_MAX = 1000
 """How many findings a report holds: a broken row early in a chain makes many."""
 
 
-def report(findings_max: int = FINDINGS_MAX) -> list[Finding]:
-    """Verify the whole database as it is at one moment, and return the first findings; none means that all is well."""
-    with snapshot() as session, closing(verify(session)) as findings:
+def report(findings_max: int = FINDINGS_MAX, *, seals: Path | None = None) -> list[Finding]:
+    """Verify the whole database as it is at one moment, and return the first findings; none means that all is well.
+
+    `seals` is the file of `services/seals.py`. Without it, a history whose newest entries were taken away with care
+    looks whole; with it, only as long as the file itself is whole: lines cut off its end cannot be missed.
+    """
+    with snapshot() as session, closing(verify(session, seals)) as findings:
         return list(islice(findings, findings_max))
 
 
-def verify(session: Session) -> Generator[Finding]:
+def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
     """Yield what is wrong, check by check. The session must see one moment of the database, as `snapshot` gives it.
 
     Reads only, in constant memory, row after row: some 30 seconds for a million entries.
@@ -42,3 +49,5 @@ def verify(session: Session) -> Generator[Finding]:
     yield from check_entries(session)
     yield from check_sums(session)
     yield from check_audit(session)
+    if seals is not None:
+        yield from check_seals(session, seals)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -13,6 +12,7 @@ from creditapp.models import AuditDetails, AuditHead, AuditRow
 from creditapp.services import audit
 from creditapp.services.ledger import ZERO_HASH
 from creditapp.services.verification.findings import Finding
+from creditapp.services.verification.reading import readable, unreadable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -21,8 +21,9 @@ ROWS_AT_ONCE = 2000
 
 _ROWS = AuditRow.__table__
 _DETAILS = AuditDetails.__table__
+_HEAD = AuditHead.__table__
 _WALK = (
-    select(*_ROWS.c, _DETAILS.c.seq.label("details_seq"), _DETAILS.c.details, _DETAILS.c.salt, _DETAILS.c.erased_at)
+    select(*readable(_ROWS.c), _DETAILS.c.seq.label("details_seq"), *readable(c for c in _DETAILS.c if c.key != "seq"))
     .outerjoin(_DETAILS, _DETAILS.c.seq == _ROWS.c.seq)
     .order_by(_ROWS.c.seq)
 )
@@ -36,20 +37,23 @@ def check_audit(session: Session) -> Iterator[Finding]:
         for row in rows:
             count += 1
             yield from _check_row(key, row, count, before)
-            before = row.hash
-    head = session.execute(select(AuditHead.seq, AuditHead.hash)).one_or_none()
-    if head is None or head.seq != count or not compare_digest(head.hash, before):
+            before = row.hash if isinstance(row.hash, bytes) else b""
+    head = session.connection().execute(select(*readable(_HEAD.c))).one_or_none()
+    if head is None or head.seq != count or head.hash != before:
         yield Finding("audit head", None, None, f"the head does not stand at the log's last row, {count}")
 
 
 def _check_row(key: bytes, row: Any, count: int, before: bytes) -> Iterator[Finding]:  # noqa: ANN401  (a row of the walk)
     if row.seq != count:
         yield Finding("audit sequence", None, row.seq, f"it is number {count} of the log")
-    if not compare_digest(audit.audit_hash(key, before, row._mapping), row.hash):  # noqa: SLF001  (the row's public mapping)
+    spoiled = unreadable(row)
+    for name, value in spoiled:
+        yield Finding("unreadable", None, row.seq, f"its {name} is “{value}”")
+    if spoiled:
+        return
+    if audit.audit_hash(key, before, row._mapping) != row.hash:  # noqa: SLF001  (the row's public mapping)
         yield Finding("audit chain", None, row.seq, "its content or the row before it is not what was sealed")
     if row.details_seq is None:
         yield Finding("audit details", None, row.seq, "its details are missing")
-    elif row.erased_at is None and not compare_digest(
-        audit.details_digest(row.salt or b"", row.details or {}), row.details_digest
-    ):
+    elif row.erased_at is None and audit.details_digest(row.salt or b"", row.details or {}) != row.details_digest:
         yield Finding("audit details", None, row.seq, "its details are not what was sealed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hmac import compare_digest
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from creditapp.db import ledger_key
 from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Kind
 from creditapp.services.ledger import KINDS, ZERO_HASH, entry_hash, text_digest
 from creditapp.services.verification.findings import Finding
+from creditapp.services.verification.reading import readable, unreadable
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -23,19 +23,15 @@ ROWS_AT_ONCE = 2000
 _ACCOUNTS = CreditAccount.__table__
 _ENTRIES = CreditEntry.__table__
 _TEXTS = CreditEntryText.__table__
+_ACCOUNT = {"balance_minor", "entry_seq", "head_hash"}
+_TEXT = {"note", "customer_note", "ticket_ref", "salt", "erased_at"}
 _WALK = (
     select(
         _ACCOUNTS.c.customer_id.label("account_id"),
-        _ACCOUNTS.c.balance_minor.label("account_balance_minor"),
-        _ACCOUNTS.c.entry_seq.label("account_seq"),
-        _ACCOUNTS.c.head_hash.label("account_hash"),
-        *_ENTRIES.c,
+        *readable((c for c in _ACCOUNTS.c if c.name in _ACCOUNT), "account_"),
+        *readable(_ENTRIES.c),
         _TEXTS.c.customer_id.label("text_customer_id"),
-        _TEXTS.c.note,
-        _TEXTS.c.customer_note,
-        _TEXTS.c.ticket_ref,
-        _TEXTS.c.salt,
-        _TEXTS.c.erased_at,
+        *readable(c for c in _TEXTS.c if c.name in _TEXT),
     )
     .outerjoin(_ENTRIES, _ENTRIES.c.customer_id == _ACCOUNTS.c.customer_id)
     .outerjoin(_TEXTS, and_(_TEXTS.c.customer_id == _ENTRIES.c.customer_id, _TEXTS.c.seq == _ENTRIES.c.seq))
@@ -52,7 +48,7 @@ def check_entries(session: Session) -> Iterator[Finding]:
 
 
 def _check_history(key: bytes, customer_id: int, history: Iterator[Any]) -> Iterator[Finding]:
-    count, balance_minor, head = 0, 0, ZERO_HASH
+    count, balance_minor, before = 0, 0, None
     account: Any = None
     for row in history:
         account = row
@@ -60,21 +56,23 @@ def _check_history(key: bytes, customer_id: int, history: Iterator[Any]) -> Iter
             continue
         count += 1
         balance_minor += row.amount_minor if isinstance(row.amount_minor, int) else 0
-        for check, message in _check_entry(key, row, count, balance_minor, head):
-            yield Finding(check, customer_id, row.seq, message)
-        head = row.hash
-    if account.account_seq != count:
-        yield Finding("sequence", customer_id, None, f"the account counts {account.account_seq} entries, not {count}")
+        seq = row.seq if isinstance(row.seq, int) else None
+        for check, message in _check_entry(key, row, count, balance_minor, before):
+            yield Finding(check, customer_id, seq, message)
+        before = row
+    if account.account_entry_seq != count:
+        stored = account.account_entry_seq
+        yield Finding("sequence", customer_id, None, f"the account counts {stored} entries, not {count}")
     if account.account_balance_minor != balance_minor:
         stored_minor = account.account_balance_minor
         yield Finding(
             "balance", customer_id, None, f"the balance is {stored_minor}, the entries sum to {balance_minor}"
         )
-    if not compare_digest(account.account_hash, head):
+    if account.account_head_hash != _hash_of(before):
         yield Finding("head", customer_id, None, "the account does not end in the hash of its newest entry")
 
 
-def _check_entry(key: bytes, row: Any, count: int, balance_minor: int, head: bytes) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (a row of the walk)
+def _check_entry(key: bytes, row: Any, count: int, balance_minor: int, before: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (rows of the walk)
     if row.seq != count:
         yield "sequence", f"it is number {count} of its history"
     if row.balance_after_minor != balance_minor:
@@ -88,9 +86,29 @@ def _check_entry(key: bytes, row: Any, count: int, balance_minor: int, head: byt
         yield "whole numbers", f"“{row.amount_minor}” is no whole number"
     elif KINDS[Kind(row.kind)].sign * row.amount_minor < 0:
         yield "sign", f"{row.amount_minor} does not fit “{row.kind}”"
-    if not compare_digest(entry_hash(key, head, row._mapping), row.hash):  # noqa: SLF001  (the row's public mapping)
+    spoiled = [(name, value) for name, value in unreadable(row) if not name.startswith("account_")]
+    for name, value in spoiled:
+        yield "unreadable", f"its {name} is “{value}”"
+    if spoiled:
+        return
+    if entry_hash(key, _hash_of(before), row._mapping) != row.hash:  # noqa: SLF001  (the row's public mapping)
         yield "chain", "its content or the entry before it is not what was sealed"
+    yield from _check_order(row, before)
     yield from _check_text(row)
+
+
+def _check_order(row: Any, before: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (rows of the walk)
+    if before is None or unreadable(before):
+        return
+    if row.posted_at < before.posted_at or row.day < before.day:
+        yield "order", "it is dated before the entry before it"
+
+
+def _hash_of(row: Any) -> bytes:  # noqa: ANN401  (a row of the walk, or None before the first)
+    """Return the hash the next entry stands on; one that cannot be read is none."""
+    if row is None:
+        return ZERO_HASH
+    return row.hash if isinstance(row.hash, bytes) else b""
 
 
 def _check_text(row: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (a row of the walk)
@@ -101,5 +119,5 @@ def _check_text(row: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  (a row 
         yield "text", "its text is missing"
     elif row.erased_at is None:
         digest = text_digest(row.salt or b"", row.note, row.customer_note, row.ticket_ref)
-        if not compare_digest(digest, row.text_digest):
+        if digest != row.text_digest:
             yield "text", "its text is not what was sealed"

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from creditapp.db import Base
 from creditapp.models import TOTAL_SHARDS
 from creditapp.services.verification.findings import Finding
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
 ROWS_AT_ONCE = 2000
@@ -230,10 +232,19 @@ def check_sums(session: Session) -> Iterator[Finding]:
     connection = session.connection()
     laws = (*_LAWS, *_whole_numbers()) if connection.dialect.name == "sqlite" else _LAWS
     for law in laws:
-        question, options = text(law.question), {"yield_per": ROWS_AT_ONCE}
-        with connection.execute(question, law.values, execution_options=options) as rows:
-            for customer_id, seq, *facts in rows:
-                yield Finding(law.check, customer_id, seq, law.sentence.format(*facts))
+        try:
+            yield from _broken(connection, law)
+        except OperationalError as error:
+            if "overflow" not in str(error.orig):
+                raise
+            yield Finding("sums", None, None, f"the database cannot add up the {law.check}: {error.orig}")
+
+
+def _broken(connection: Connection, law: _Law) -> Iterator[Finding]:
+    question, options = text(law.question), {"yield_per": ROWS_AT_ONCE}
+    with connection.execute(question, law.values, execution_options=options) as rows:
+        for customer_id, seq, *facts in rows:
+            yield Finding(law.check, customer_id, seq, law.sentence.format(*facts))
 
 
 def _whole_numbers() -> Iterator[_Law]:
