@@ -24,6 +24,7 @@ from creditapp.models import (
     CreditClass,
     CreditDay,
     CreditDraw,
+    CreditEntry,
     CreditLot,
     CreditTotal,
     Kind,
@@ -310,3 +311,16 @@ def test_an_account_opens_empty(app: Flask) -> None:
     account = db.session.get_one(CreditAccount, make_customer())
 
     assert (account.balance_minor, account.entry_seq, account.head_hash) == (0, 0, bytes(32))
+
+
+def test_a_clock_set_back_over_midnight_dates_no_entry_before_the_last(app: Flask) -> None:
+    customer = make_customer()
+    yesterday = NOON - timedelta(days=1)
+    transact_at(NOON, post_alone, customer, issue(100, "a"))
+
+    transact_at(yesterday, post_alone, customer, issue(5, "b"))
+    transact_at(yesterday, ledger.post_many, [(customer, issue(7, "c")), (customer, take(2, "d"))])
+
+    columns = (CreditEntry.day, CreditEntry.posted_at)
+    rows = db.session.execute(select(*columns).where(CreditEntry.customer_id == customer))
+    assert {(row.day, row.posted_at) for row in rows} == {(NOON.date(), NOON)}

@@ -42,7 +42,7 @@ TOTALS = Base.metadata.tables[CreditTotal.__tablename__]
 def select_account() -> Select[Any]:
     """Select what an `Account` is made of."""
     c = ACCOUNTS.c
-    return select(c.customer_id, c.balance_minor, c.entry_seq, c.head_hash, c.frozen_at, c.closed_at)
+    return select(c.customer_id, c.balance_minor, c.entry_seq, c.head_hash, c.frozen_at, c.closed_at, c.changed_at)
 
 
 def _upsert_day(engine: str) -> ClauseElement:

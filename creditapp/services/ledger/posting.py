@@ -26,7 +26,7 @@ def post(session: Session, account: Account, panel: Panel, posting: Posting) -> 
         BalanceLimitError: the balance would be above the largest one.
     """
     if account.has_more_lots and posting.moves is None:
-        drawable = account.drawable(now(session), expired_too=posting.draws_expired)
+        drawable = account.drawable(account.moment(now(session)), expired_too=posting.draws_expired)
         if sum(lot.remaining_minor for lot in drawable) < -posting.amount_minor:
             read_all_lots(session, account)
     writes = Writes(session)

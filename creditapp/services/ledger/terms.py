@@ -70,12 +70,18 @@ class Account:
     head_hash: bytes
     frozen_at: datetime | None
     closed_at: datetime | None
+    changed_at: datetime | None = None
+    """When its newest entry was posted."""
     posted: Entry | None = None
     """What was posted earlier under the key it was opened with."""
     lots: list[Lot] = field(default_factory=list)
     """Open lots in drawdown order, read when a debit is coming."""
     has_more_lots: bool = False
     """Only the first of the open lots have been read."""
+
+    def moment(self, now: datetime) -> datetime:
+        """Return when an entry made now is posted: never before the newest one, even if the clock was set back."""
+        return now if self.changed_at is None else max(now, self.changed_at)
 
     def drawable(self, moment: datetime, *, expired_too: bool) -> list[Lot]:
         """Return the lots that a debit may draw on now, in drawdown order."""

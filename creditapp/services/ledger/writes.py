@@ -47,7 +47,7 @@ class Writes:
         if balance_minor > BALANCE_MINOR_MAX:
             raise BalanceLimitError(limit_minor=BALANCE_MINOR_MAX, balance_minor=account.balance_minor)
         issues = rules.effect is Effect.ISSUES or (rules.effect is Effect.BY_SIGN and amount_minor > 0)
-        moves = () if issues else _moves(account, posting, self.moment)
+        moves = () if issues else _moves(account, posting, account.moment(self.moment))
         if balance_minor < 0:
             raise InsufficientCreditError(
                 available_minor=account.balance_minor,
@@ -68,7 +68,8 @@ class Writes:
         balance_minor: int,
     ) -> None:
         customer_id, seq, before_minor = account.customer_id, account.entry_seq + 1, account.balance_minor
-        day = panel.day_of(self.moment)
+        posted_at = account.moment(self.moment)
+        day = panel.day_of(posted_at)
         row: dict[str, Any] = {
             "customer_id": customer_id,
             "seq": seq,
@@ -84,13 +85,14 @@ class Writes:
             "key_digest": content_digest(posting.content),
             "effective_on": posting.effective_on or day,
             "day": day,
-            "posted_at": self.moment,
+            "posted_at": posted_at,
             "text_digest": self._keep_text(customer_id, seq, posting),
         }
         row["hash"] = entry_hash(self.key, account.head_hash, row)
         self.entries.append(row)
         self.accounts.setdefault(customer_id, (account, account.entry_seq))
         account.balance_minor, account.entry_seq, account.head_hash = balance_minor, seq, row["hash"]
+        account.changed_at = posted_at
         if issues:
             self._keep_lot(account, posting)
         for move in moves:
@@ -196,7 +198,7 @@ class Writes:
                 balance_minor=account.balance_minor,
                 entry_seq=account.entry_seq,
                 head_hash=account.head_hash,
-                changed_at=self.moment,
+                changed_at=account.changed_at,
             )
             for account, seq_before in self.accounts.values()
         ]
