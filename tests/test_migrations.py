@@ -41,12 +41,25 @@ def test_the_schema_comes_and_goes_and_comes_again(bare: Flask) -> None:
     assert verification.report() == []
 
     db.session.remove()
-    flask_migrate.downgrade(revision="base")
+    flask_migrate.downgrade(revision="base", x_arg="destroy=yes")
     left = set(inspect(db.engine).get_table_names())
     flask_migrate.upgrade()
 
     assert left == {"alembic_version"}
     assert write_books() == books
+    assert balance_of(books.c) == 730
+    assert verification.report() == []
+
+
+@pytest.mark.parametrize("x_arg", [None, "destroy=no"])
+def test_a_ledger_with_entries_is_not_taken_down_unasked(bare: Flask, x_arg: str | None) -> None:
+    flask_migrate.upgrade()
+    books = write_books()
+    db.session.remove()
+
+    with pytest.raises(SystemExit):  # Flask-Migrate logs the sentence and ends
+        flask_migrate.downgrade(revision="base", x_arg=x_arg)
+
     assert balance_of(books.c) == 730
     assert verification.report() == []
 

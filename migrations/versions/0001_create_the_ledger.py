@@ -867,7 +867,17 @@ def _seed() -> None:
 
 
 def downgrade() -> None:
-    """Take everything down. Only for an installation that holds nothing worth keeping."""
+    """Take everything down. A ledger that holds entries goes only with `-x destroy=yes`.
+
+    Raises:
+        RuntimeError: there are entries, and nobody said that they may go.
+    """
+    has_entries = op.get_bind().exec_driver_sql("SELECT 1 FROM credit_entries LIMIT 1").first() is not None
+    if has_entries and context.get_x_argument(as_dictionary=True).get("destroy") != "yes":
+        raise RuntimeError(
+            "The ledger holds entries, and this would destroy all of them. "
+            "If that is what you want: flask db downgrade -x destroy=yes base"
+        )
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE note_search")
         op.execute("DROP TABLE customer_search")
