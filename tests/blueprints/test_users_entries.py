@@ -164,7 +164,7 @@ def test_an_entry_is_reversed_in_part_and_then_the_rest(browser: Browser) -> Non
     assert page.value("amount") == "10.00"
 
     page = browser.submit(page, amount="4", note="Half of it")
-    assert page.flashes == [f"−$4.00 removed. Brigid Nolan now has $6.00. CR-{customer}-2"]
+    assert page.flashes == [f"CR-{customer}-1 reversed: −$4.00 removed. Brigid Nolan now has $6.00. CR-{customer}-2"]
     assert page.form("/sign-out")
     page = browser.submit(f"{entry_page(customer, 1)}/reversal", amount="7")
     assert page.status == 422
