@@ -104,10 +104,13 @@ def make_page(
     key_of: Callable[[Any], Sequence[Any]],
     url: Callable[..., str],
     noun: str,
-    total: int | None = None,
+    total: str | None = None,
     rows: int = PAGE_ROWS,
 ) -> Page:
-    """Put the rows that `select_page` found in order and link the neighbours; `url(after=…)` makes a link."""
+    """Put the rows that `select_page` found in order and link the neighbours; `url(after=…)` makes a link.
+
+    `total` is what `counted` makes of how many there are.
+    """
     backwards = cursor is not None and cursor.backwards
     more = len(found) > rows
     shown = list(found[:rows])
@@ -120,13 +123,17 @@ def make_page(
     return Page(shown, _summary(len(shown), total, noun, is_first=cursor is None), newer, older)
 
 
-def _summary(shown: int, total: int | None, noun: str, *, is_first: bool) -> str:
+def counted(total: int, most: int = COUNT_MAX) -> str:
+    """Return how many there are as a list says it: `1,284`, or `1,000+` where counting stopped."""
+    return f"{most:,}+" if total > most else f"{total:,}"
+
+
+def _summary(shown: int, total: str | None, noun: str, *, is_first: bool) -> str:
     if total is None:
         return f"{shown:,} {noun}" if shown else f"No {noun}"
-    counted = f"{COUNT_MAX:,}+" if total > COUNT_MAX else f"{total:,}"
     if is_first and shown:
-        return f"1–{shown:,} of {counted} {noun}"
-    return f"{shown:,} of {counted} {noun}"
+        return f"1–{shown:,} of {total} {noun}"
+    return f"{shown:,} of {total} {noun}"
 
 
 def link(path: str, args: Mapping[str, Any], anchor: str = "") -> str:

@@ -18,7 +18,7 @@ from creditapp.queries.search import TRIGRAM, can_search_notes, read_reference
 from creditapp.services.ledger import reference
 from creditapp.web.exports import Number
 from creditapp.web.filters import day as in_words
-from creditapp.web.lists import COUNT_MAX, Column, Page, Sort, make_page, read_cursor, select_page, sortable
+from creditapp.web.lists import COUNT_MAX, Column, Page, Sort, counted, make_page, read_cursor, select_page, sortable
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -153,7 +153,7 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         key_of=_time_key if order[0] == "posted_at" else _amount_key,
         url=lambda **to: place.url("recent", **{"after": None, "before": None, **to}),
         noun="entries",
-        total=adjustments.count_entries(session, entries.order_by(*sort.columns), COUNT_MAX),
+        total=counted(adjustments.count_entries(session, entries.order_by(*sort.columns), COUNT_MAX)),
         rows=ROWS,
     )
 

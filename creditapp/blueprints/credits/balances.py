@@ -13,7 +13,7 @@ from creditapp.queries.balances import BY_BALANCE, BY_NAME
 from creditapp.queries.search import ID_MAX
 from creditapp.queries.totals import outstanding
 from creditapp.web.exports import Number
-from creditapp.web.lists import COUNT_MAX, Column, Page, Sort, make_page, read_cursor, select_page, sortable
+from creditapp.web.lists import COUNT_MAX, Column, Page, Sort, counted, make_page, read_cursor, select_page, sortable
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -99,7 +99,7 @@ def read_page(session: Session, wanted: Wanted, place: Place) -> Page:
         key_of=lambda row: [getattr(row, name) for name in order],
         url=lambda **to: place.url("balances", b_after=to.get("after"), b_before=to.get("before")),
         noun="users",
-        total=_count(session, wanted, customers.order_by(*sort.columns)),
+        total=counted(_count(session, wanted, customers.order_by(*sort.columns))),
         rows=ROWS,
     )
 

@@ -100,7 +100,7 @@ def history_page(customer: Profile, args: Mapping[str, str], path: str, *, folde
         key_of=lambda row: (row.seq,),
         url=lambda **place: lists.link(path, {"folded": 1 if folded else None, **place}, "history"),
         noun="entries",
-        total=None if folded else customer.entries,
+        total=None if folded else lists.counted(customer.entries),
     )
 
 

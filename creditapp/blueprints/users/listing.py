@@ -145,14 +145,22 @@ def read_page(asked: Asked, args: Mapping[str, str], path: str) -> Page:
     rows = session.execute(
         customers.select_rows(inner).order_by(*(key.desc() if downwards else key.asc() for key in keys))
     )
+    found = rows.all()
     return lists.make_page(
-        rows.all(),
+        found,
         cursor,
         key_of=order.key_of,
         url=lambda **place: lists.link(path, {**asked.args, **place}),
         noun="users",
-        total=customers.count(session, asked.wanted, most=lists.COUNT_MAX),
+        total=_total(asked, len(found), cursor),
     )
+
+
+def _total(asked: Asked, found: int, cursor: lists.Cursor | None) -> str | None:
+    """Count the customers that fit. Where a text is searched for, the page itself tells whether there are more."""
+    if asked.wanted.text:
+        return lists.counted(found, lists.PAGE_ROWS) if cursor is None else None
+    return lists.counted(customers.count(db.session(), asked.wanted, most=lists.COUNT_MAX))
 
 
 def columns(asked: Asked, path: str, *, can_adjust: bool) -> list[Column]:
