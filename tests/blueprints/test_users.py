@@ -134,7 +134,7 @@ def test_pages_follow_each_other_in_every_order(browser: Browser) -> None:
         back = browser.open(pages[-1].link("Previous"))
         assert back.rows("users") == pages[1].rows("users")
         assert browser.open(back.link("Previous")).rows("users") == pages[0].rows("users")
-    assert "1–50 of 101 users" in pages[0].text
+    assert "1–50 of 50+ users" in pages[0].text
 
 
 def test_the_file_holds_what_the_list_shows_and_no_formula(browser: Browser) -> None:
