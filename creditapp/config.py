@@ -94,7 +94,7 @@ class Config:
     def _engine_options(self) -> dict[str, Any]:
         if self.database_url.startswith("sqlite"):
             return {**_QUIET, "pool_size": self.pool_size, "max_overflow": 20, "pool_timeout": 15}
-        from creditapp.db import POSTGRES_OPTIONS  # noqa: PLC0415  (db.py needs no configuration to be imported)
+        from creditapp.db import POSTGRES_OPTIONS, SERIALIZABLE_OPTIONS  # noqa: PLC0415  (db.py needs no configuration to be imported)
 
         options: dict[str, Any] = {
             **_QUIET,
@@ -105,6 +105,7 @@ class Config:
         }
         if self.isolation is not None:
             options["isolation_level"] = self.isolation
+            options["connect_args"] = {"options": f"{POSTGRES_OPTIONS} {SERIALIZABLE_OPTIONS}"}
         return options
 
 

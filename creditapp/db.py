@@ -38,6 +38,8 @@ RETRYABLE_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
 )
+SERIALIZABLE_OPTIONS = "-c enable_seqscan=off"
+"""At SERIALIZABLE whoever scans a table conflicts with each of its writers, and small tables are scanned by default."""
 
 
 class Base(DeclarativeBase):
