@@ -16,13 +16,14 @@ from flask import Flask, current_app
 
 from creditapp.config import Config
 from creditapp.db import db, init_database, transact
-from creditapp.errors import InsufficientCreditError
+from creditapp.errors import BusyError, InsufficientCreditError
 from creditapp.services import credits
 from creditapp.services.actor import staff
 from creditapp.services.ledger import Entry
 
 R = TypeVar("R")
 SECONDS_MAX = 120.0
+BUSY = b"busy"
 
 
 def together(works: Sequence[Callable[[], R]]) -> list[R | Exception]:
@@ -68,11 +69,17 @@ class Spender:
     process: BaseProcess
     line: Connection
     acknowledged: list[str] = field(default_factory=list)
+    turned_away: int = 0
+    """How often it was told that the system is busy; it tries again then, under the same key."""
 
     def hear(self) -> bool:
         """Take in what it says next; False when it has gone."""
         with suppress(EOFError, OSError):
-            self.acknowledged.append(self.line.recv_bytes().decode())
+            said = self.line.recv_bytes()
+            if said == BUSY:
+                self.turned_away += 1
+            else:
+                self.acknowledged.append(said.decode())
             return True
         return False
 
@@ -101,13 +108,13 @@ class Work:
 
 
 @contextmanager
-def workshop(work: Work) -> Iterator[Callable[[str], Spender]]:
-    """Yield what starts a spender of this name; whoever is still at it at the end is killed."""
+def workshop() -> Iterator[Callable[[str, Work], Spender]]:
+    """Yield what starts a spender of this name at this work; whoever is still at it at the end is killed."""
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(["tests.crowd"])
     started: list[Spender] = []
 
-    def start(name: str) -> Spender:
+    def start(name: str, work: Work) -> Spender:
         ours, theirs = forks.Pipe(duplex=False)
         process = forks.Process(target=be_a_spender, args=(work, name, theirs), daemon=True)
         process.start()
@@ -115,11 +122,13 @@ def workshop(work: Work) -> Iterator[Callable[[str], Spender]]:
         started.append(Spender(process, ours))
         return started[-1]
 
-    yield start
-    for spender in started:
-        if not spender.line.closed:
-            spender.kill()
-        spender.process.close()
+    try:
+        yield start
+    finally:
+        for spender in started:
+            if not spender.line.closed:
+                spender.kill()
+            spender.process.close()
 
 
 def be_a_spender(work: Work, name: str, line: Connection) -> None:
@@ -131,9 +140,18 @@ def be_a_spender(work: Work, name: str, line: Connection) -> None:
         for number in range(work.spends):
             key = f"{name} {number}"
             with suppress(InsufficientCreditError):
-                spend(work.customer_id, 1, work.reason_id, work.staff_id, key)
+                while not _is_in(work, key):
+                    line.send_bytes(BUSY)
                 line.send_bytes(key.encode())
         db.engine.dispose()
+
+
+def _is_in(work: Work, key: str) -> bool:
+    try:
+        spend(work.customer_id, 1, work.reason_id, work.staff_id, key)
+    except BusyError:
+        return False
+    return True
 
 
 def work_here(customer_id: int, reason_id: int, staff_id: int, spends: int) -> Work:

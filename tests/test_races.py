@@ -57,14 +57,15 @@ def each(outcome: list[Entry | Exception] | Exception) -> list[Entry | Exception
 def test_processes_of_their_own_spend_no_more_than_there_is(app: Flask) -> None:
     customer, reason, by = make_customer(100), reason_named("Entered by mistake"), make_staff()
 
-    with workshop(work_here(customer, reason, by.id, spends=50)) as start:
-        spenders = [start(f"spender {number}") for number in range(4)]
+    work = work_here(customer, reason, by.id, spends=50)
+    with workshop() as start:
+        spenders = [start(f"spender {number}", work) for number in range(4)]
         for spender in spenders:
             spender.finish()
-        ends = [spender.process.exitcode for spender in spenders]
+        ends = [(spender.process.exitcode, spender.turned_away) for spender in spenders]
 
     acknowledged = [key for spender in spenders for key in spender.acknowledged]
-    assert ends == [0] * 4
+    assert ends == [(0, 0)] * 4
     assert len(acknowledged) == len(set(acknowledged)) == 100
     assert balance_of(customer) == 0
 
