@@ -27,6 +27,7 @@ from creditapp.models import LogInSession, Role, Staff
 from creditapp.services import sign_in
 from creditapp.services.actor import Actor, staff
 from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
+from creditapp.web.notices import notify
 
 _SECRET_FIELDS = {"password", "csrf_token", "submission"}
 _DRAFT_FIELDS_MAX = 200
@@ -129,11 +130,19 @@ def _ask_to_sign_in() -> Response:
     if request.method in {"GET", "HEAD"}:
         return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
     if not _can_be_opened(request.path):
+        _say_it_ended(is_kept=False)
         return redirect(url_for("auth.sign_in"), 303)
     token, fields = session.get("_user_id", ""), _sent_fields()
     draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token and fields else None
     back = f"{request.path}?draft={quote(draft_id)}" if draft_id else request.path
+    _say_it_ended(is_kept=draft_id is not None)
     return redirect(url_for("auth.sign_in", next=back), 303)
+
+
+def _say_it_ended(*, is_kept: bool) -> None:
+    kept = "Sign in, and what you typed is there again."
+    lost = "Sign in, and look at what is so before you send it again."
+    notify("Your session had ended: nothing was saved.", kept if is_kept else lost, kind="warning")
 
 
 def _can_be_opened(path: str) -> bool:

@@ -5,7 +5,7 @@ from http.cookies import SimpleCookie
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from creditapp import create_app
@@ -540,3 +540,26 @@ def test_the_cookie_is_as_strict_as_the_connection_allows(databases: Databases, 
     assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["domain"]) == (True, "Lax", "/", "")
     assert bool(morsel["secure"]) is https
     assert not morsel["expires"]
+
+
+def test_who_sends_a_form_after_the_session_ended_is_told_that_nothing_was_saved(browser: Browser) -> None:
+    person = make_staff(Role.ADMIN)
+    browser.sign_in(person)
+    page = browser.open(SETTINGS)
+    expire(person)
+
+    asked = browser.submit(page, form="Save", company_name="Half typed")
+
+    assert asked.flashes == ["Your session had ended: nothing was saved. Sign in, and what you typed is there again."]
+
+
+def test_who_signed_out_elsewhere_is_told_that_nothing_was_saved(browser: Browser) -> None:
+    browser.sign_in(make_staff(Role.ADMIN))
+    page = browser.open(SETTINGS)
+    change(delete(LogInSession))
+
+    asked = browser.submit(page, form="Save", company_name="Half typed")
+
+    assert asked.flashes == [
+        "Your session had ended: nothing was saved. Sign in, and look at what is so before you send it again."
+    ]
