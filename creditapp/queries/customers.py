@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, func, select
 
 from creditapp.models import CreditAccount, Customer
 from creditapp.queries import search
+from creditapp.queries.search import Rank
 from creditapp.queries.totals import outstanding
 
 if TYPE_CHECKING:
@@ -64,12 +65,15 @@ def find_profile(session: Session, customer_id: int) -> Profile | None:
     return Profile(*row) if row else None
 
 
-def select_list(session: Session, wanted: CustomerFilter, *, by_balance: bool = False) -> Select[*tuple[Any, ...]]:
+def select_list(
+    session: Session, wanted: CustomerFilter, *, by_balance: bool = False, rank: Rank | None = None
+) -> Select[*tuple[Any, ...]]:
     """Return the keys of the customers that fit, to be ordered and limited: `id`, `name_key`, `joined_on`.
 
-    With `by_balance`, `balance_minor` is there too, at the price of a join.
+    With `by_balance`, `balance_minor` is there too, at the price of a join. With `rank`, only those whom the text fits
+    so well.
     """
-    conditions = _conditions(session, wanted)
+    conditions = _conditions(session, wanted, rank)
     statement = select(Customer.id, Customer.name_key, Customer.joined_on)
     if by_balance:
         statement = statement.add_columns(CreditAccount.balance_minor).join_from(
@@ -107,10 +111,12 @@ def count(session: Session, wanted: CustomerFilter, *, most: int) -> int:
     return session.execute(select(func.count()).select_from(some.limit(most + 1).subquery())).scalar_one()
 
 
-def _conditions(session: Session, wanted: CustomerFilter) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, wanted: CustomerFilter, rank: Rank | None = None) -> list[ColumnElement[bool]]:
     c = Customer
     found: list[ColumnElement[bool]] = []
-    if wanted.text:
+    if wanted.text and rank is not None:
+        found.append(search.customers_of_rank(session, wanted.text, rank))
+    elif wanted.text:
         found.append(search.customers_matching(session, wanted.text))
     if wanted.status:
         found.append(c.status == wanted.status)

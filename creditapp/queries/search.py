@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -28,7 +29,6 @@ from sqlalchemy import (
     or_,
     select,
     table,
-    text,
     tuple_,
     union,
 )
@@ -51,6 +51,17 @@ _NUMBER = re.compile(r"(#?)([1-9][0-9]{0,15})", re.ASCII)
 _LAST = "\U0010ffff"
 _CUSTOMER_INDEX = table("customer_search", column("rowid", Integer), column("customer_search", Text))
 _NOTE_INDEX = table("note_search", column("rowid", Integer), column("note_search", Text))
+
+
+class Rank(IntEnum):
+    """How well a customer fits what was typed, the best first; nobody has two ranks."""
+
+    NUMBER = 0
+    """The number is theirs."""
+    BEGINS = 1
+    """The name begins so."""
+    HOLDS = 2
+    """The words are somewhere in name, company, e-mail or external id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class Found:
     """What a text in the search box leads to."""
 
     customers: Sequence[Any] = ()
-    """Rows of id, name, company, email, status and balance: names that begin so, then the others, each by name."""
+    """Rows of id, name, company, email, status and balance: by `Rank`, then by name."""
     has_more: bool = False
     entry: EntryKey | None = None
     """The entry whose reference it is."""
@@ -122,13 +133,26 @@ def customers_matching(session: Session, typed: str) -> ColumnElement[bool]:
     words = fold(typed).split()
     if is_marked or not words:
         return has_number
-    plan_afresh(session)
     if all(len(word) < TRIGRAM for word in words):
         return _beginning_with(session, " ".join(words), number)
     is_like = and_(*[_holds(Customer.search_key, word) for word in words])
     if _is_rare(session, _CUSTOMER_INDEX, words):
         is_like = and_(Customer.id.in_(_found(_CUSTOMER_INDEX, words)), is_like)
     return or_(has_number, is_like) if number else is_like
+
+
+def customers_of_rank(session: Session, typed: str, rank: Rank) -> ColumnElement[bool]:
+    """Return the condition for the customers that `typed` may mean and that have this rank."""
+    number, is_marked = _number(typed)
+    has_number = false() if number is None else Customer.id == number
+    if rank is Rank.NUMBER or is_marked:
+        return has_number if rank is Rank.NUMBER else false()
+    start = fold(typed)
+    begins = and_(Customer.name_key >= start, Customer.name_key < start + _LAST) if start else false()
+    if rank is Rank.BEGINS:
+        return begins if number is None else and_(begins, not_(has_number))
+    better = begins if number is None else or_(begins, has_number)
+    return and_(customers_matching(session, typed), not_(better))
 
 
 def notes_matching(
@@ -138,7 +162,6 @@ def notes_matching(
 
     `can_search_notes` says whether there are letters enough.
     """
-    plan_afresh(session)
     words = fold(typed).split()
     t = CreditEntryText.__table__.alias("searched")
     is_like = and_(*[_holds(t.c.search_key, word) for word in words])
@@ -157,12 +180,6 @@ def can_search_notes(typed: str) -> bool:
     return any(len(word) >= TRIGRAM for word in fold(typed).split())
 
 
-def plan_afresh(session: Session) -> None:
-    """Let PostgreSQL plan for the very words searched for, for the rest of this transaction: they make the plan."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
-
-
 def _exists(session: Session, key: EntryKey) -> bool:
     e = CreditEntry
     statement = select(e.seq).where(e.customer_id == key.customer_id, e.seq == key.seq)
@@ -170,13 +187,12 @@ def _exists(session: Session, key: EntryKey) -> bool:
 
 
 def _best_first(session: Session, typed: str, most: int) -> list[Any]:
-    """Read the customers that `typed` may mean, those whose names begin with it first."""
-    start = fold(typed)
-    begins = and_(Customer.name_key >= start, Customer.name_key < start + _LAST)
-    rows = list(session.execute(_select_customers(begins, most))) if start else []
-    if len(rows) < most:
-        others = and_(customers_matching(session, typed), not_(begins)) if start else customers_matching(session, typed)
-        rows += session.execute(_select_customers(others, most - len(rows))).all()
+    """Read the customers that `typed` may mean, by rank."""
+    rows: list[Any] = []
+    for rank in Rank:
+        if len(rows) < most:
+            fits = customers_of_rank(session, typed, rank)
+            rows += session.execute(_select_customers(fits, most - len(rows))).all()
     return rows
 
 

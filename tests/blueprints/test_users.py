@@ -87,6 +87,49 @@ def test_people_search_by_whatever_they_know(browser: Browser) -> None:
     assert len(found("example")) == 4
 
 
+def test_who_fits_best_comes_first_over_all_pages_both_ways(browser: Browser) -> None:
+    for number in range(60):
+        make_customer(name=f"Zed 7 {number:02}", email=f"z{number:02}@x.example")
+    for number in range(60):
+        make_customer(name=f"7 Sisters {number:02}", email=f"s{number:02}@x.example")
+    browser.sign_in(make_staff())
+
+    pages = [browser.open(f"{LIST}?q=7")]
+    while "Next" in pages[-1].links:
+        pages.append(browser.open(pages[-1].link("Next")))
+    back = [pages[-1]]
+    while "Previous" in back[-1].links:
+        back.append(browser.open(back[-1].link("Previous")))
+
+    found = [name for page in pages for name in names(page)]
+    assert found == ["Zed 7 06", *(f"7 Sisters {number:02}" for number in range(60))]
+    assert [page.rows("users") for page in back] == [page.rows("users") for page in reversed(pages)]
+    letters = browser.open(f"{LIST}?q=sis")
+    assert names(letters)[0] == "7 Sisters 00"
+    assert names(browser.open(f"{LIST}?q=zed&sort=-name"))[0] == "Zed 7 59"
+
+
+def test_names_that_begin_so_stand_before_those_that_hold_it_and_pages_run_on(browser: Browser) -> None:
+    for number in range(60):
+        make_customer(name=f"Aria Marlow {number:02}", email=f"a{number:02}@x.example")
+        make_customer(name=f"Marlow {number:02}", email=f"m{number:02}@x.example")
+    browser.sign_in(make_staff())
+
+    pages = [browser.open(f"{LIST}?q=marlow")]
+    while "Next" in pages[-1].links:
+        pages.append(browser.open(pages[-1].link("Next")))
+    back = [pages[-1]]
+    while "Previous" in back[-1].links:
+        back.append(browser.open(back[-1].link("Previous")))
+
+    assert [name for page in pages for name in names(page)] == [
+        f"{first}{number:02}" for first in ("Marlow ", "Aria Marlow ") for number in range(60)
+    ]
+    assert [page.rows("users") for page in back] == [page.rows("users") for page in reversed(pages)]
+    assert pages[0].link("User") == f"{LIST}?q=marlow&sort=name"
+    assert names(browser.open(f"{LIST}?q=marlow&sort=name"))[0] == "Aria Marlow 00"
+
+
 def test_filters_are_in_the_url_and_on_chips(browser: Browser) -> None:
     make_some()
     browser.sign_in(make_staff())
@@ -125,7 +168,7 @@ def test_pages_follow_each_other_in_every_order(browser: Browser) -> None:
         make_customer(name=f"Same name {number % 3}", email=f"u{number:03}@x.example", joined_on=date(2024, 1, 1))
     browser.sign_in(make_staff())
 
-    for sort in ("name", "-name", "id", "-id", "joined", "-balance"):
+    for sort in ("", "name", "-name", "id", "-id", "joined", "-balance"):
         pages = [browser.open(f"{LIST}?sort={sort}&q=same")]
         while "Next" in pages[-1].links:
             pages.append(browser.open(pages[-1].link("Next")))

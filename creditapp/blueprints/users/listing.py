@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row, Subquery, column, literal
 
 from creditapp.db import db
 from creditapp.models import CreditAccount, Customer, CustomerStatus
 from creditapp.queries import customers
 from creditapp.queries.customers import CustomerFilter
-from creditapp.queries.search import typed_text
+from creditapp.queries.search import Rank, typed_text
 from creditapp.web import lists
 from creditapp.web.filters import day
-from creditapp.web.lists import Column, Page, Sort
+from creditapp.web.lists import Column, Cursor, Page, Sort
 
-DEFAULT_SORT = "name"
+BEST_FIRST = "best"
+"""The order of a search: who fits best, then by name."""
 COLUMNS = (
     Column("User", "name"),
     Column("ID", "id", css="hide"),
@@ -72,6 +73,13 @@ ORDERS = {
 }
 
 
+BY_FIT = _Order(
+    (column("rank"), *ORDERS["name"].columns),
+    lambda values: (Rank(values[0]), *_name_key(values[1:])),
+    lambda row: (row.rank, row.name_key, row.id),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the URL asks for: filter and order, as understood."""
@@ -91,7 +99,16 @@ class Asked:
             joined_from=_day(args.get("from", "")),
             joined_until=_day(args.get("until", "")),
         )
-        return cls(wanted, sort if sort.removeprefix("-") in ORDERS else DEFAULT_SORT)
+        return cls(wanted, sort if sort.removeprefix("-") in ORDERS else cls._default_sort(wanted))
+
+    @staticmethod
+    def _default_sort(wanted: CustomerFilter) -> str:
+        return BEST_FIRST if wanted.text else "name"
+
+    @property
+    def default_sort(self) -> str:
+        """The order without a word about it in the URL."""
+        return self._default_sort(self.wanted)
 
     @property
     def args(self) -> dict[str, str | None]:
@@ -103,7 +120,7 @@ class Asked:
             "credit": {True: "yes", False: "no"}.get(w.has_credit) if w.has_credit is not None else None,
             "from": w.joined_from.isoformat() if w.joined_from else None,
             "until": w.joined_until.isoformat() if w.joined_until else None,
-            "sort": None if self.sort == DEFAULT_SORT else self.sort,
+            "sort": None if self.sort == self.default_sort else self.sort,
         }
 
     @property
@@ -112,7 +129,7 @@ class Asked:
 
     @property
     def order(self) -> _Order:
-        return ORDERS[self.sort.removeprefix("-")]
+        return BY_FIT if self.sort == BEST_FIRST else ORDERS[self.sort.removeprefix("-")]
 
     @property
     def descending(self) -> bool:
@@ -133,19 +150,9 @@ class Asked:
 
 def read_page(asked: Asked, args: Mapping[str, str], path: str) -> Page:
     """Return the page of customers the URL asks for."""
-    session = db.session()
     order = asked.order
-    sort = Sort(order.columns, asked.descending, order.read)
-    cursor = lists.read_cursor(args, sort)
-    by_balance = order is ORDERS["balance"]
-    page = lists.select_page(customers.select_list(session, asked.wanted, by_balance=by_balance), sort, cursor)
-    inner = page.subquery()
-    keys = [inner.c[column.key] for column in order.columns]
-    downwards = asked.descending != (cursor is not None and cursor.backwards)
-    rows = session.execute(
-        customers.select_rows(inner).order_by(*(key.desc() if downwards else key.asc() for key in keys))
-    )
-    found = rows.all()
+    cursor = lists.read_cursor(args, Sort(order.columns, asked.descending, order.read))
+    found = _best_first(asked, cursor) if order is BY_FIT else _in_order(asked, cursor)
     return lists.make_page(
         found,
         cursor,
@@ -154,6 +161,40 @@ def read_page(asked: Asked, args: Mapping[str, str], path: str) -> Page:
         noun="users",
         total=_total(asked, len(found), cursor),
     )
+
+
+def _in_order(asked: Asked, cursor: Cursor | None) -> list[Row[Any]]:
+    """Read the page and one row more."""
+    order = asked.order
+    session = db.session()
+    keys = customers.select_list(session, asked.wanted, by_balance=order is ORDERS["balance"])
+    page = lists.select_page(keys, Sort(order.columns, asked.descending), cursor).subquery()
+    downwards = asked.descending != (cursor is not None and cursor.backwards)
+    return list(session.execute(customers.select_rows(page).order_by(*_sorted(page, order.columns, downwards))))
+
+
+def _best_first(asked: Asked, cursor: Cursor | None) -> list[Row[Any]]:
+    """Read the page and one row more, rank by rank from where it begins: each rank is in the order of an index."""
+    session = db.session()
+    by_name = ORDERS["name"].columns
+    backwards = cursor is not None and cursor.backwards
+    found: list[Row[Any]] = []
+    for rank in sorted(Rank, reverse=backwards):
+        begins_in = cursor.values[0] if cursor else rank
+        if len(found) > lists.PAGE_ROWS or (rank > begins_in if backwards else rank < begins_in):
+            continue
+        within = Cursor(cursor.values[1:], backwards) if cursor and rank == begins_in else None
+        sort = Sort(by_name, descending=backwards and within is None)
+        keys = customers.select_list(session, asked.wanted, rank=rank)
+        page = lists.select_page(keys, sort, within, rows=lists.PAGE_ROWS - len(found)).subquery()
+        rows = customers.select_rows(page).add_columns(literal(int(rank)).label("rank"))
+        found += session.execute(rows.order_by(*_sorted(page, by_name, backwards)))
+    return found
+
+
+def _sorted(page: Subquery, columns: Sequence[Any], downwards: bool) -> list[ColumnElement[Any]]:  # noqa: FBT001
+    keys = [page.c[one.key] for one in columns]
+    return [key.desc() if downwards else key.asc() for key in keys]
 
 
 def _total(asked: Asked, found: int, cursor: lists.Cursor | None) -> str | None:
@@ -165,7 +206,7 @@ def _total(asked: Asked, found: int, cursor: lists.Cursor | None) -> str | None:
 
 def columns(asked: Asked, path: str, *, can_adjust: bool) -> list[Column]:
     """Return the heads of the table with their links."""
-    made = lists.sortable(COLUMNS, asked.sort, DEFAULT_SORT, path, asked.args)
+    made = lists.sortable(COLUMNS, asked.sort, asked.default_sort, path, asked.args)
     return made if can_adjust else made[:-1]
 
 
