@@ -62,6 +62,20 @@ class EntryFacts:
     lot_remaining_minor: int | None
     lot_expires_at: datetime | None
     reversed_minor: int
+    """How much has been taken back, by reversals and voids together."""
+    voided_minor: int
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether all of it has been taken back."""
+        return self.reversed_minor == abs(self.amount_minor)
+
+    @property
+    def used_minor(self) -> int:
+        """How much of the lot others have taken, for good so far."""
+        if self.lot_opening_minor is None or self.lot_remaining_minor is None:
+            return 0
+        return self.lot_opening_minor - self.lot_remaining_minor - self.reversed_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +147,7 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
         .add_columns(e.effective_on, e.day, e.posted_at, Staff.name, Reason.name, Reason.position)
         .add_columns(t.note, t.customer_note, t.ticket_ref, t.erased_at)
         .add_columns(lot.class_, lot.opening_minor, lot.remaining_minor, lot.expires_at)
-        .add_columns(_reversed_minor(e.customer_id, e.seq))
+        .add_columns(_reversed_minor(e.customer_id, e.seq), _reversed_minor(e.customer_id, e.seq, Kind.VOID))
         .outerjoin(t, and_(t.customer_id == e.customer_id, t.seq == e.seq))
         .outerjoin(lot, and_(lot.customer_id == e.customer_id, lot.seq == e.seq))
         .outerjoin(Reason, Reason.id == e.reason_id)
@@ -185,11 +199,14 @@ def course(session: Session, customer_id: int, since: datetime) -> list[Moment]:
     return [Moment(*row) for row in reversed(rows.all())]
 
 
-def _reversed_minor(customer_id: Any, seq: Any) -> ScalarSelect[int]:  # noqa: ANN401  (columns of any table)
-    """Return how much of an entry has been taken back, without sign."""
+def _reversed_minor(
+    customer_id: Any,  # noqa: ANN401  (a column of any table)
+    seq: Any,  # noqa: ANN401  (the same)
+    kind: Kind | None = None,
+) -> ScalarSelect[int]:
+    """Return how much of an entry has been taken back, without sign; with a kind, by entries of that kind alone."""
     back = CreditEntry.__table__.alias()
-    return (
-        select(cast(func.coalesce(func.sum(func.abs(back.c.amount_minor)), 0), BigInteger))
-        .where(back.c.customer_id == customer_id, back.c.reversed_seq == seq)
-        .scalar_subquery()
+    statement = select(cast(func.coalesce(func.sum(func.abs(back.c.amount_minor)), 0), BigInteger)).where(
+        back.c.customer_id == customer_id, back.c.reversed_seq == seq
     )
+    return (statement.where(back.c.kind == kind) if kind else statement).scalar_subquery()

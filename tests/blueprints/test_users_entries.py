@@ -153,6 +153,52 @@ def test_an_entry_says_where_its_money_came_from_and_went(browser: Browser) -> N
     assert taken.rows("undoings")[0][1:] == [f"Reversal of CR-{customer}-3", "+$3.00", f"CR-{customer}-4"]
     assert back.link(f"CR-{customer}-3") == entry_page(customer, 3)
     assert "This entry is a reversal itself." in back.text
+    assert "Reverses CR-" in back.text
+
+
+def test_an_entry_tells_what_was_used_reversed_voided_and_left(browser: Browser) -> None:
+    customer = make_customer(1000)
+    browser.sign_in(make_staff())
+
+    def said() -> str:
+        return browser.open(entry_page(customer, 1)).words("entry")
+
+    assert "Used $0.00 Left $10.00 By" in said()
+    give(customer, -300)
+    transact(credits.reverse, customer, 1, 200, by=actor(), key=new_key())
+    assert "Used $3.00 Reversed $2.00 Left $5.00 By" in said()
+    transact(credits.void, customer, 1, by=actor(), key=new_key())
+    assert "Used $3.00 Reversed $2.00 Voided $5.00 Left $0.00 By" in said()
+    assert "What was not used has been reversed and voided: there is nothing left to take back." in said()
+    assert "All of this credit has been used" not in said()
+    void = browser.open(entry_page(customer, 4)).words("entry")
+    assert f"Voids CR-{customer}-1" in void
+    assert "This entry is a void itself." in void
+
+
+def test_an_entry_that_was_spent_to_the_last_cent_says_so(browser: Browser) -> None:
+    customer = make_customer(1000)
+    give(customer, -1000)
+    browser.sign_in(make_staff())
+
+    spent = browser.open(entry_page(customer, 1)).words("entry")
+
+    assert "Used $10.00 Left $0.00" in spent
+    assert "All of this credit has been used: there is nothing left to take back." in spent
+
+
+def test_credit_that_came_back_after_a_void_is_voided_in_full(browser: Browser) -> None:
+    customer = make_customer(1000)
+    give(customer, -300)
+    transact(credits.void, customer, 1, by=actor(), key=new_key())
+    transact(credits.reverse, customer, 2, by=actor(), key=new_key())
+    transact(credits.void, customer, 1, by=actor(), key=new_key())
+    browser.sign_in(make_staff())
+
+    page = browser.open(entry_page(customer, 1))
+
+    assert "Voided in full. Used $0.00 Voided $10.00 Left $0.00" in page.words("entry")
+    assert "This entry has been voided in full." in page.words("entry")
 
 
 @pytest.mark.money

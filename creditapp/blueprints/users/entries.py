@@ -15,7 +15,7 @@ from creditapp.blueprints.users.detail import last_day
 from creditapp.blueprints.users.finding import entry_or_404, profile_or_404
 from creditapp.blueprints.users.forms import ReverseForm, TakeBackForm
 from creditapp.blueprints.users.refusals import place
-from creditapp.blueprints.users.undoing import undoable
+from creditapp.blueprints.users.undoing import undoable, words_of_undoing
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.permissions import Permission, requires
@@ -44,6 +44,7 @@ def entry(customer_id: int, seq: int) -> ResponseReturnValue:
         entry=found,
         reference=ledger.reference,
         undo=undoable(found, authority.of_role(session, current_user.role)),
+        undone=words_of_undoing(found),
         undoings=entries.undoings(session, customer_id, seq),
         undoing_columns=UNDOING_COLUMNS,
         draws=_draws(customer_id, seq),

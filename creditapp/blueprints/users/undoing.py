@@ -48,14 +48,23 @@ def undoable(entry: EntryFacts, rules: Authority) -> Undoable:
     )
 
 
+def words_of_undoing(entry: EntryFacts) -> str:
+    """Return by what an entry was taken back, where it was: `reversed`, `voided`, or both."""
+    if entry.voided_minor == 0:
+        return "reversed"
+    return "voided" if entry.voided_minor == entry.reversed_minor else "reversed and voided"
+
+
 def _why_not(entry: EntryFacts, rules: Authority) -> str:
     kind = Kind(entry.kind)
     if kind in {Kind.REVERSAL, Kind.VOID}:
-        return "This entry is a reversal itself. Post a new adjustment to change the balance again."
+        return f"This entry is a {kind} itself. Post a new adjustment to change the balance again."
     if not ledger.KINDS[kind].reversible:
         return "This entry is undone where it came from."
-    if abs(entry.amount_minor) == entry.reversed_minor:
-        return "This entry has been reversed in full."
+    if entry.is_undone:
+        return f"This entry has been {words_of_undoing(entry)} in full."
+    if entry.lot_remaining_minor == 0 and entry.reversed_minor:
+        return f"What was not used has been {words_of_undoing(entry)}: there is nothing left to take back."
     if entry.lot_remaining_minor == 0:
         return "All of this credit has been used: there is nothing left to take back."
     is_own = (entry.actor, entry.actor_id) == ("staff", current_user.id)
