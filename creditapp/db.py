@@ -33,6 +33,7 @@ TRIES_MAX = 12
 """Enough for the hottest customer at SERIALIZABLE, where each wait for a lock ends in another try (6 to 8 seen)."""
 SECONDS_MAX = 25.0
 """No further try starts after this: the web server would have given up."""
+SOON_S = 0.2
 SQLITE_BUSY_MS = 15_000
 RETRYABLE_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 POSTGRES_OPTIONS = (
@@ -82,14 +83,23 @@ def transact(service: Callable[Concatenate[Session, P], R], /, *args: P.args, **
         CommitUnknownError: the connection broke during COMMIT and the work carries no `key` to find out by.
         RuntimeError: called inside another transaction, or the page has changes that would be lost.
     """
-    return _transact(None, service, *args, **kwargs)
+    return _transact(None, service, *args, patience_s=SECONDS_MAX, **kwargs)
 
 
 def transact_at(
     moment: datetime, service: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs
 ) -> R:
     """Do as `transact` does, with `moment` for the time of day (demo data, the tick, tests)."""
-    return _transact(moment, service, *args, **kwargs)
+    return _transact(moment, service, *args, patience_s=SECONDS_MAX, **kwargs)
+
+
+def transact_soon(service: Callable[Concatenate[Session, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do as `transact` does, but wait for others no longer than `SOON_S`: for what a page can do without.
+
+    Raises:
+        BusyError: somebody else was writing.
+    """
+    return _transact(None, service, *args, patience_s=SOON_S, **kwargs)
 
 
 @contextmanager
@@ -126,19 +136,25 @@ def ledger_key(session: Session) -> bytes:
     return cast("bytes", session.info["ledger_key"])
 
 
-def _transact(moment: datetime | None, service: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401  (passed through)
+def _transact(
+    moment: datetime | None,
+    service: Callable[..., R],
+    *args: Any,  # noqa: ANN401  (passed through)
+    patience_s: float,
+    **kwargs: Any,  # noqa: ANN401  (passed through)
+) -> R:
     if _inside.get():
         raise RuntimeError("transact() must be the outermost transaction.")
     _end_the_pages_read()
-    give_up_at = time.monotonic() + SECONDS_MAX
+    give_up_at = time.monotonic() + patience_s
     queue = _queue_of(db.engine)
     with ExitStack() as turn:
         in_turn = db.engine.dialect.name == "sqlite" or queue.is_in_use
         if in_turn:
-            turn.enter_context(queue.turn(SECONDS_MAX))
+            turn.enter_context(queue.turn(patience_s))
         for attempt in range(TRIES_MAX):
             try:
-                return _try(moment, service, *args, **kwargs)
+                return _try(moment, patience_s, service, *args, **kwargs)
             except Exception as error:
                 if not _worth_another_try(error):
                     raise
@@ -146,13 +162,19 @@ def _transact(moment: datetime | None, service: Callable[..., R], *args: Any, **
                     raise BusyError from error
             if not in_turn:
                 in_turn = True
-                turn.enter_context(queue.turn(SECONDS_MAX))
+                turn.enter_context(queue.turn(patience_s))
             pause_s = random.uniform(0, min(1.0, 0.01 * 2**attempt))  # noqa: S311  (jitter, not a secret)
             threading.Event().wait(pause_s)
     raise BusyError
 
 
-def _try(moment: datetime | None, service: Callable[..., R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401  (passed through)
+def _try(
+    moment: datetime | None,
+    patience_s: float,
+    service: Callable[..., R],
+    *args: Any,  # noqa: ANN401  (passed through)
+    **kwargs: Any,  # noqa: ANN401  (passed through)
+) -> R:
     engine = db.engine
     token = _inside.set(True)
     committing = False
@@ -160,7 +182,7 @@ def _try(moment: datetime | None, service: Callable[..., R], *args: Any, **kwarg
         with engine.connect() as plain:
             connection = plain.execution_options(sqlite_begin="IMMEDIATE")
             try:
-                with connection.begin() as transaction:
+                with _waiting_at_most(connection, patience_s), connection.begin() as transaction:
                     session = Session(bind=connection, autoflush=False, expire_on_commit=False)
                     session.info["now"] = moment or datetime.now(UTC)
                     session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
@@ -182,6 +204,19 @@ def _try(moment: datetime | None, service: Callable[..., R], *args: Any, **kwarg
                 raise
     finally:
         _inside.reset(token)
+
+
+@contextmanager
+def _waiting_at_most(connection: Connection, patience_s: float) -> Iterator[None]:
+    """Let SQLite wait for other processes no longer than that."""
+    if connection.dialect.name != "sqlite" or patience_s >= SECONDS_MAX:
+        yield
+        return
+    _driver(connection).execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
+    try:
+        yield
+    finally:
+        _driver(connection).execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
 
 
 def _end_the_pages_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from creditapp.columns import UtcDateTime
-from creditapp.db import TRIES_MAX, _Queue, db, now, transact, transact_at
+from creditapp.db import SQLITE_BUSY_MS, TRIES_MAX, _Queue, db, now, transact, transact_at, transact_soon
 from creditapp.errors import BusyError, CustomerNotFoundError
 from creditapp.models import Setting
 from tests.factories import make_customer
@@ -232,6 +233,23 @@ def test_whoever_waits_too_long_leaves_the_queue_and_holds_up_nobody() -> None:
         assert queue.is_in_use
 
     assert not queue.is_in_use
+
+
+def test_what_a_page_can_do_without_waits_for_no_other_writer(app: Flask) -> None:
+    if db.engine.dialect.name != "sqlite":
+        assert transact_soon(Stumbling(ValueError(), 0)) == "done"
+        return
+    stumbling = Stumbling(ValueError(), 0)
+    with db.engine.connect().execution_options(sqlite_begin="IMMEDIATE") as other, other.begin():
+        began = time.monotonic()
+        with pytest.raises(BusyError):
+            transact_soon(stumbling)
+        waited_s = time.monotonic() - began
+
+    assert (stumbling.calls, waited_s < SQLITE_BUSY_MS / 1000) == (0, True)
+    assert transact_soon(stumbling) == "done"
+    with db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == SQLITE_BUSY_MS
 
 
 def _until(is_so: Any) -> None:  # noqa: ANN401  (a function without arguments)

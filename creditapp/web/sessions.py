@@ -21,7 +21,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from creditapp.db import db, transact
+from creditapp.db import db, transact, transact_soon
 from creditapp.errors import BusyError
 from creditapp.models import LogInSession, Role, Staff
 from creditapp.services import sign_in
@@ -181,4 +181,4 @@ def _note_use() -> None:
     if request.endpoint == "static" or not current_user.is_authenticated or not g.get("session_is_stale"):
         return
     with suppress(BusyError):  # the page does not depend on it; the next one tries again
-        transact(sign_in.touch, current_user.token)
+        transact_soon(sign_in.touch, current_user.token)

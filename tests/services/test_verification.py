@@ -251,6 +251,15 @@ def test_tampering_is_found_and_the_row_is_named(books: Books, what: str) -> Non
     assert any(books.named(expected) in finding for finding in found), found
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])
+def test_text_that_no_text_is_does_not_end_the_search(books: Books) -> None:
+    garbage = f"UPDATE credit_entries SET description = CAST(x'ff41' AS TEXT) WHERE {ENTRY} 2"
+    with tampered(garbage, c=books.c) as session:
+        found = _found(session)
+
+    assert found == [f"chain: CR-{books.c}-2: its content or the entry before it is not what was sealed"]
+
+
 def test_an_entry_that_was_changed_is_the_only_one_named(books: Books) -> None:
     with tampered(f"UPDATE credit_entries SET description = 'Credit Gift' WHERE {ENTRY} 2", c=books.c) as session:
         found = _found(session)

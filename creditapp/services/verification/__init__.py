@@ -15,6 +15,7 @@ from creditapp.services.verification.audit_chain import check_audit
 from creditapp.services.verification.entries import check_entries
 from creditapp.services.verification.findings import Finding
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
+from creditapp.services.verification.reading import any_text
 from creditapp.services.verification.sealed import check_seals
 from creditapp.services.verification.sums import check_sums
 
@@ -44,10 +45,11 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
 
     Reads only, in constant memory, row after row: some 30 seconds for a million entries.
     """
-    yield from check_guards(session)
-    yield from check_kinds(session)
-    yield from check_entries(session)
-    yield from check_sums(session)
-    yield from check_audit(session)
-    if seals is not None:
-        yield from check_seals(session, seals)
+    with any_text(session):
+        yield from check_guards(session)
+        yield from check_kinds(session)
+        yield from check_entries(session)
+        yield from check_sums(session)
+        yield from check_audit(session)
+        if seals is not None:
+            yield from check_seals(session, seals)
