@@ -113,20 +113,28 @@ function formatMinor(minor, exponent, symbol) {
   return (minor < 0n ? MINUS : "") + symbol + whole + (exponent ? `.${digits.slice(cut)}` : "");
 }
 
-/* ---- <form data-preview data-balance-minor data-exponent data-symbol>: what the balance will be */
+/* ---- <form data-preview data-balance-minor data-exponent data-symbol>: what the balance will be, and the difference */
 
+// The box holds a change, or with data-target the balance itself, which has no sign.
 function preview(form) {
-  const { balanceMinor, exponent = "2", symbol = "" } = form.dataset;
+  const { balanceMinor, symbol = "" } = form.dataset;
+  const exponent = Number(form.dataset.exponent ?? "2");
   const box = form.querySelector("[data-amount]") ?? form.elements.namedItem("amount");
   const out = form.querySelector("[data-after]");
+  const difference = form.querySelector("[data-change]");
   if (!box || !out) return;
 
+  const now = BigInt(balanceMinor);
   const direction = form.elements.namedItem("direction")?.value;
-  const change = parseMinor(box.value, Number(exponent), direction === "remove" ? "-" : "+");
-  const after = change === null ? null : BigInt(balanceMinor) + change;
+  const typed = parseMinor(box.value, exponent, direction === "remove" ? "-" : "+");
+  const after = typed === null ? null : "target" in box.dataset ? typed : now + typed;
   const below = after !== null && after < 0n;
-  out.textContent = after === null ? "—" : formatMinor(after, Number(exponent), symbol) + (below ? ", below zero" : "");
+  out.textContent = after === null ? "—" : formatMinor(after, exponent, symbol) + (below ? ", below zero" : "");
   out.classList.toggle("below", below);
+  if (difference) {
+    const change = after === null ? null : after - now;
+    difference.textContent = change === null ? "—" : (change > 0n ? "+" : "") + formatMinor(change, exponent, symbol);
+  }
 }
 
 for (const form of document.querySelectorAll("form[data-preview]")) {

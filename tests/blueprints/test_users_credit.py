@@ -164,10 +164,38 @@ def test_the_limit_of_a_role_is_shown_and_kept(browser: Browser) -> None:
 
     page = browser.submit(detail(customer), form="Apply", amount="50.01")
 
-    assert "Most you may add at once $50.00 Most you may remove at once $3.00" in page.text
+    assert "You can add up to $50.00 and remove up to $3.00 at once." in page.words("amount-hint")
     assert page.errors("amount") == [
         "Your limit is $50.00 per entry: support agents may not add more than that at once."
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"add_max_minor": 5000, "remove_max_minor": 300}, "You can add up to $50.00 and remove up to $3.00 at once."),
+        ({"add_max_minor": 5000}, "You can add up to $50.00 at once."),
+        ({"remove_max_minor": 300}, "You can remove up to $3.00 at once."),
+    ],
+)
+def test_a_limit_is_said_beside_the_amount_before_anything_is_sent(
+    browser: Browser, limits: dict[str, int], words: str
+) -> None:
+    customer = make_customer(900)
+    limit_role(Role.MANAGER, **limits)
+    browser.sign_in(make_staff(Role.MANAGER))
+
+    assert words in browser.open(detail(customer)).words("amount-hint")
+    assert browser.open(f"{detail(customer)}/credit/balance").words("target-hint") == words
+    assert words in browser.open(f"{detail(customer)}/credit/1/reversal").words("amount-hint")
+
+
+def test_without_a_limit_none_is_spoken_of(browser: Browser) -> None:
+    customer = make_customer(900)
+    browser.sign_in(make_staff(Role.MANAGER))
+
+    assert "at once" not in browser.open(detail(customer)).text
+    assert browser.open(f"{detail(customer)}/credit/balance").find("target-hint") is None
 
 
 def test_a_reason_may_ask_for_a_note(browser: Browser) -> None:

@@ -68,6 +68,38 @@ def test_the_form_says_what_the_balance_will_be_before_it_is_sent(visitor: Visit
     expect(page.locator("[data-after]")).to_have_text("$50.63")
 
 
+def test_setting_a_balance_shows_it_and_the_difference_before_it_is_sent(visitor: Visitor) -> None:
+    customer = make_customer(6562)
+    page = visitor.sign_in(make_staff())
+    visitor.open(f"/admin/users/{customer}/credit/balance")
+    after, change = page.locator("[data-after]"), page.locator("[data-change]")
+    expect(change).to_have_text("—")
+
+    for target, balance, difference in (
+        ("50.63", "$50.63", "−$14.99"),
+        ("1080", "$1,080.00", "+$1,014.38"),
+        ("65.62", "$65.62", "$0.00"),
+        ("-5", "−$5.00, below zero", "−$70.62"),
+        ("much", "—", "—"),
+    ):
+        page.get_by_label("Set balance to").fill(target)
+        expect(after).to_have_text(balance)
+        expect(change).to_have_text(difference)
+
+
+def test_a_balance_is_set_without_script(new_visitor: VisitorMaker) -> None:
+    customer = make_customer(6562)
+    visitor = new_visitor(script=False)
+    page = visitor.sign_in(make_staff())
+    visitor.open(f"/admin/users/{customer}/credit/balance")
+    expect(page.get_by_text("Difference", exact=True)).to_be_hidden()
+
+    page.get_by_label("Set balance to").fill("50.63")
+    page.get_by_role("button", name="Set balance").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("now has $50.63")
+
+
 def test_too_large_a_removal_keeps_what_was_typed_and_offers_the_most_there_is(visitor: Visitor) -> None:
     customer = make_customer(6562)
     page = visitor.sign_in(make_staff())

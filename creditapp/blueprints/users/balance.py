@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from creditapp.blueprints.users import bp
+from creditapp.blueprints.users.detail import limit_words
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import SetBalanceForm
 from creditapp.blueprints.users.refusals import place
-from creditapp.db import transact
+from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.permissions import Permission, requires
+from creditapp.queries import authority
 from creditapp.services import credits
 from creditapp.web.notices import announce
 from creditapp.web.pages import render_page
@@ -49,4 +52,5 @@ def set_balance(customer_id: int) -> ResponseReturnValue:
         (customer.name, url_for("users.show", customer_id=customer_id)),
         ("Set balance", None),
     ]
-    return render_page("users/balance.html", form, status=status, customer=customer, crumbs=crumbs)
+    words = limit_words(authority.of_role(db.session(), current_user.role))
+    return render_page("users/balance.html", form, status=status, customer=customer, crumbs=crumbs, limit_words=words)

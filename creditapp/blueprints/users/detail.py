@@ -68,7 +68,7 @@ def render_customer(
         usable=spendable,
         next_day=last_day(spendable.next_at) if spendable.next_at else None,
         figure=_course(customer, moment),
-        limits=_limits(rules),
+        limit_words=limit_words(rules),
         as_of=_as_of(customer, request.args),
         history=history_page(customer, request.args, path, folded=folded),
         columns=COLUMNS,
@@ -145,10 +145,11 @@ def _short(moment: datetime) -> str:
     return day(moment.astimezone(current_panel().zone).date()).rpartition(" ")[0]
 
 
-def _limits(rules: authority.Authority) -> list[tuple[str, str]]:
-    """Return the lines that say what this role may post at once."""
-    named = (("Most you may add at once", rules.add_max_minor), ("Most you may remove at once", rules.remove_max_minor))
-    return [(name, money(minor)) for name, minor in named if minor is not None]
+def limit_words(rules: authority.Authority) -> str:
+    """Say what this role may post at once; nothing where it has no limit."""
+    named = (("add", rules.add_max_minor), ("remove", rules.remove_max_minor))
+    parts = [f"{verb} up to {money(minor)}" for verb, minor in named if minor is not None]
+    return f"You can {' and '.join(parts)} at once." if parts else ""
 
 
 def _as_of(customer: Profile, args: Mapping[str, str]) -> dict[str, str] | None:

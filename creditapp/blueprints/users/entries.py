@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from creditapp.blueprints.users import bp
-from creditapp.blueprints.users.detail import last_day
+from creditapp.blueprints.users.detail import last_day, limit_words
 from creditapp.blueprints.users.finding import entry_or_404, profile_or_404
 from creditapp.blueprints.users.forms import ReverseForm, TakeBackForm
 from creditapp.blueprints.users.refusals import place
@@ -137,7 +137,8 @@ def _done(made: ledger.Entry, seq: int, undone: str) -> ResponseReturnValue:
 def _ask(verb: str, customer_id: int, seq: int, form: TakeBackForm, status: int) -> ResponseReturnValue:
     """Render the page that says what would happen, and asks."""
     customer, found = profile_or_404(customer_id), entry_or_404(customer_id, seq)
-    undo = undoable(found, authority.of_role(db.session(), current_user.role))
+    rules = authority.of_role(db.session(), current_user.role)
+    undo = undoable(found, rules)
     if isinstance(form, ReverseForm) and not form.is_submitted() and not form.from_draft:
         form.amount.data = plain(undo.most_minor)
     return render_page(
@@ -150,6 +151,7 @@ def _ask(verb: str, customer_id: int, seq: int, form: TakeBackForm, status: int)
         entry=found,
         reference=ledger.reference(customer_id, seq),
         undo=undo,
+        limit_words=limit_words(rules),
         change_minor=-undo.most_minor if found.amount_minor > 0 else undo.most_minor,
         entry_url=url_for("users.entry", customer_id=customer_id, seq=seq),
     )

@@ -61,13 +61,20 @@ def _why_not(entry: EntryFacts, rules: Authority) -> str:
         return f"This entry is a {kind} itself. Post a new adjustment to change the balance again."
     if not ledger.KINDS[kind].reversible:
         return "This entry is undone where it came from."
-    if entry.is_undone:
-        return f"This entry has been {words_of_undoing(entry)} in full."
-    if entry.lot_remaining_minor == 0 and entry.reversed_minor:
-        return f"What was not used has been {words_of_undoing(entry)}: there is nothing left to take back."
-    if entry.lot_remaining_minor == 0:
-        return "All of this credit has been used: there is nothing left to take back."
+    if entry.is_undone or entry.lot_remaining_minor == 0:
+        return _nothing_left(entry)
     is_own = (entry.actor, entry.actor_id) == ("staff", current_user.id)
     if rules.reverses_own_only and not (is_own and entry.day == current_panel().today()):
         return "You may reverse only what you posted yourself today. Ask a manager."
     return ""
+
+
+def _nothing_left(entry: EntryFacts) -> str:
+    if entry.is_undone:
+        return f"This entry has been {words_of_undoing(entry)} in full."
+    what = (
+        f"What was not used has been {words_of_undoing(entry)}"
+        if entry.reversed_minor
+        else "All of this credit has been used"
+    )
+    return f"{what}: there is nothing left to take back."
