@@ -322,7 +322,18 @@ def test_a_reason_from_a_stale_tab_is_shown_beside_what_is_saved(admin: Browser)
 def test_a_reason_is_moved_by_its_buttons(admin: Browser) -> None:
     page = admin.submit(PAGE, form="Move Downtime up")
 
+    downtime = reason_named("Downtime")
+    assert page.url == f"{PAGE}#move-up-{downtime}"
     assert [row[0] for row in page.rows("reason-list")][:3] == ["Courtesy", "Downtime", "Billing error"]
+
+
+def test_the_ends_of_the_list_are_moved_no_further(admin: Browser) -> None:
+    page = admin.open(PAGE)
+
+    movers = [one for one in page.main.iter("button") if one.get("name") == "move"]
+    ways = [one.get("value", "").partition(" ")[0] for one in movers if one.get("disabled") is not None]
+    assert ways == ["up", "down"]
+    assert [movers[0].get("disabled"), movers[-1].get("disabled")] == ["", ""]
 
 
 @pytest.mark.parametrize("move", ["", "up", "up 0", "sideways 3", "up 999999999999999", "up 3; drop"])

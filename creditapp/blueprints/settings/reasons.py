@@ -9,6 +9,7 @@ from creditapp.db import db, transact
 from creditapp.errors import LastReasonError, StaleFormError, TakenError
 from creditapp.models import Reason
 from creditapp.permissions import Permission, requires
+from creditapp.queries import settings as queries
 from creditapp.services import reasons
 from creditapp.web.fields import refuse, refuse_form
 from creditapp.web.notices import notify
@@ -58,14 +59,21 @@ def order_reasons() -> ResponseReturnValue:
     form = MoveForm()
     if form.validate() and db.session.get(Reason, form.reason_id) is not None:
         transact(reasons.move, form.reason_id, up=form.up, by=current_actor())
-    else:
-        notify("Nothing was moved.", "The page had expired; try again.", kind="warning")
+        return redirect(url_for("settings.show", _anchor=_button(form.reason_id, up=form.up)), 303)
+    notify("Nothing was moved.", "The page had expired; try again.", kind="warning")
     return redirect(_list_url(), 303)
 
 
 def _page(form: ReasonForm, title: str, *, reason: Reason | None = None) -> ResponseReturnValue:
     crumbs = [("Admin", None), ("Billing", None), ("Settings", url_for("settings.show")), (title, None)]
     return render_page("settings/reason.html", form, crumbs=crumbs, title=title, reason=reason, list_url=_list_url())
+
+
+def _button(reason_id: int, *, up: bool) -> str:
+    """Return the id of the button that moves the reason on; at the end of the list, of the one that moves it back."""
+    order = [reason.id for reason in db.session.execute(queries.select_reasons()).scalars()]
+    is_at_end = reason_id == order[0 if up else -1]
+    return f"move-{'up' if up != is_at_end else 'down'}-{reason_id}"
 
 
 def _list_url() -> str:
