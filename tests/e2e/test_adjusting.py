@@ -163,6 +163,19 @@ def test_the_keyboard_alone_does_it_all(visitor: Visitor) -> None:
     expect(page.get_by_role("status").first).to_contain_text("now has $12.50")
 
 
+def test_the_amount_is_three_keys_from_the_top_of_the_page(visitor: Visitor) -> None:
+    customer = make_customer()
+    page = visitor.sign_in(make_staff())
+    visitor.open(f"/admin/users/{customer}")
+
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to Manage Credits")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_label("Amount")).to_be_focused()
+
+
 @pytest.mark.parametrize("width", [PHONE, 1440])
 def test_everything_works_without_script(new_visitor: VisitorMaker, width: int) -> None:
     customer = make_customer(1000, name="Nadia Nguyen")
