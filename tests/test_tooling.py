@@ -170,3 +170,15 @@ def test_the_web_comes_back_when_it_dies_and_goes_with_the_supervisor(tmp_path: 
         process.terminate()
         assert process.wait(timeout=20) == 0
         assert not _is_listening(free_port)
+
+
+@pytest.mark.slow
+def test_a_long_address_is_answered_by_the_application(tmp_path: Path, free_port: int) -> None:
+    with _supervised(tmp_path, free_port) as process:
+        assert _read_until(process, "creditapp is at")
+
+        with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/healthz?q={'x' * 8000}", timeout=5) as answer:
+            assert answer.status == 200
+
+        process.terminate()
+        assert process.wait(timeout=20) == 0

@@ -27,6 +27,8 @@ STEADY_SECONDS = 10
 """Who lives this long has started well; an earlier death counts with the ones before it."""
 TICK_SECONDS = 0.25
 DEATHS_MAX = 5
+REQUEST_LINE_BYTES_MAX = 8190
+"""What gunicorn takes at most: a long address is the application's to answer, not the server's."""
 
 
 class GiveUpError(Exception):
@@ -168,7 +170,7 @@ def family(port: int, processes: int | None, *, sqlite: bool) -> list[Child]:
     count, threads = (processes or 1, 8) if sqlite else (processes or 2, 4)
     shape = ["--worker-class", "gthread", "--workers", str(count), "--threads", str(threads)]
     habits = ["--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"]
-    bind = ["--bind", f"{HOST}:{port}"]
+    bind = ["--bind", f"{HOST}:{port}", "--limit-request-line", str(REQUEST_LINE_BYTES_MAX)]
     return [
         Child("web", [sys.executable, "-m", "gunicorn", *bind, *shape, *habits, "app:app"]),
         Child("worker", [sys.executable, "-m", "flask", "--app", "app", "worker"]),
