@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the application's own engine, one transaction for each revision."""
+"""How Alembic runs the migrations: on the application's own engine, all or nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def run() -> None:
             target_metadata=target.metadata,
             render_as_batch=sqlite,
             include_object=_is_ours,
-            transaction_per_migration=True,
+            transactional_ddl=True,
+            transaction_per_migration=False,
             partitions=current_app.config.get("PARTITIONS", 0),
         )
         with context.begin_transaction():

@@ -15,13 +15,18 @@ from creditapp.models.credit import (
     Kind,
 )
 from creditapp.models.customer import Customer, CustomerStatus
+from creditapp.models.id_counter import IdCounter
+from creditapp.models.invoice import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus
 from creditapp.models.log_in import FormDraft, LogIn, LogInKind, LogInSession
-from creditapp.models.parents import Batch, Incident, Invoice, Payment, PromoCode, Subscription
+from creditapp.models.parents import Batch, Incident, PromoCode
+from creditapp.models.payment import Payment, PaymentAllocation
+from creditapp.models.product import Cycle, Product, ProductKind
 from creditapp.models.reason import Direction, Reason
 from creditapp.models.request_key import RateWindow, RequestKey
 from creditapp.models.rollup import TOTAL_SHARDS, CreditDay, CreditTotal
 from creditapp.models.setting import Setting
 from creditapp.models.staff import Role, RoleRules, Staff
+from creditapp.models.subscription import Subscription, SubscriptionStatus
 
 __all__ = [
     "ADJUSTMENTS",
@@ -42,16 +47,25 @@ __all__ = [
     "CreditTotal",
     "Customer",
     "CustomerStatus",
+    "Cycle",
     "Direction",
     "Effect",
     "FormDraft",
+    "IdCounter",
     "Incident",
     "Invoice",
+    "InvoiceEvent",
+    "InvoiceKind",
+    "InvoiceLine",
+    "InvoiceStatus",
     "Kind",
     "LogIn",
     "LogInKind",
     "LogInSession",
     "Payment",
+    "PaymentAllocation",
+    "Product",
+    "ProductKind",
     "PromoCode",
     "RateWindow",
     "Reason",
@@ -61,4 +75,5 @@ __all__ = [
     "Setting",
     "Staff",
     "Subscription",
+    "SubscriptionStatus",
 ]

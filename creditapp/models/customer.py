@@ -52,6 +52,8 @@ class Customer(Base):
     search_key: Mapped[str] = mapped_column(Text)
     """Name, company, e-mail and external id, folded in Python, for trigram search."""
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))
+    automatic_credit: Mapped[bool | None]
+    """Whether credit is used by itself on this customer's invoices; None: as the panel's settings say."""
     version: Mapped[int] = mapped_column(default=1)
     """Counts edits: a form that was opened on an older one is refused."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import BigInteger, CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from creditapp.columns import UtcDateTime
@@ -17,6 +17,10 @@ class Setting(Base):
     __tablename__ = "settings"
     __table_args__ = (
         CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("minimum_remainder_minor BETWEEN 0 AND 100000000000", name="minimum_remainder_is_an_amount"),
+        CheckConstraint("return_grace_days BETWEEN 0 AND 366", name="return_grace_is_within_a_year"),
+        CheckConstraint("renewal_lead_days BETWEEN 0 AND 60", name="renewal_lead_is_short"),
+        CheckConstraint("payment_terms_days BETWEEN 0 AND 120", name="payment_terms_are_short"),
         CheckConstraint("duplicate_window_days BETWEEN 0 AND 90", name="duplicate_window_is_short"),
     )
 
@@ -26,5 +30,24 @@ class Setting(Base):
     company_name: Mapped[str] = mapped_column(String(80))
     time_zone: Mapped[str] = mapped_column(String(64))
     duplicate_window_days: Mapped[int]
+    automatic_on_new: Mapped[bool] = mapped_column(default=True)
+    """Credit is used by itself on invoices the moment they are generated."""
+    automatic_on_arrival: Mapped[bool] = mapped_column(default=False)
+    """… on open invoices when credit arrives."""
+    automatic_on_due: Mapped[bool] = mapped_column(default=False)
+    """… on open invoices on their due dates."""
+    automatic_kinds: Mapped[str] = mapped_column(String(60), default="order,renewal,manual,clawback")
+    """The kinds of invoice on which it is used by itself, with commas between."""
+    full_cover_only: Mapped[bool] = mapped_column(default=False)
+    """… only where it covers the whole of what is due."""
+    minimum_remainder_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    """… leaving at least so much to be charged, or nothing."""
+    return_grace_days: Mapped[int] = mapped_column(default=14)
+    """How long credit can be used that comes back after its date."""
+    renewal_lead_days: Mapped[int] = mapped_column(default=7)
+    """How many days before it is due a renewal invoice is made."""
+    payment_terms_days: Mapped[int] = mapped_column(default=14)
+    """How many days after it is issued any other invoice is due."""
+    prices_include_tax: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

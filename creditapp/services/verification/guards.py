@@ -14,9 +14,20 @@ from creditapp.services.verification.findings import Finding
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-APPEND_ONLY = ("credit_entries", "credit_draws", "audit_log", "credit_kinds")
+APPEND_ONLY = ("credit_entries", "credit_draws", "audit_log", "credit_kinds", "invoice_events")
 """Tables whose rows never change."""
-KEPT = ("credit_accounts", "credit_lots", "credit_entry_texts", "audit_details", "credit_totals", "audit_head")
+KEPT = (
+    "credit_accounts",
+    "credit_lots",
+    "credit_entry_texts",
+    "audit_details",
+    "credit_totals",
+    "audit_head",
+    "invoices",
+    "payments",
+    "payment_allocations",
+    "id_counters",
+)
 """Tables whose rows never go."""
 CHANGING = ("credit_accounts", "credit_lots", "credit_entry_texts", "audit_details")
 """Those of them whose rows change in prescribed ways only."""
