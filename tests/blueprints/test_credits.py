@@ -140,6 +140,15 @@ def test_what_was_outstanding_on_a_day_counts_no_later_day(browser: Browser) -> 
     assert "$10.00 were owed to all customers at the end of 31 Jan 2026." in page.text
 
 
+def test_the_tile_of_the_total_leads_to_other_days_above_the_lists(browser: Browser) -> None:
+    make_customer(100)
+
+    page = open_page(browser)
+
+    assert page.link("On another day") == "#on-a-day"
+    assert page.headings.index("Outstanding on a day") < page.headings.index("Recent adjustments")
+
+
 @pytest.mark.parametrize(
     ("day", "answer"),
     [
@@ -195,9 +204,9 @@ def test_a_reversed_entry_is_struck_and_names_its_reversal(browser: Browser) -> 
 
     page = open_page(browser)
 
-    by_entry = {row[ENTRY].split()[0]: row for row in page.rows("recent")}
-    assert by_entry[wrong.reference][ENTRY] == f"{wrong.reference} Reversed by {undone.reference}"
-    assert "Partly reversed by" in by_entry[partly.reference][ENTRY]
+    by_entry = {row[ENTRY]: row for row in page.rows("recent")}
+    assert by_entry[wrong.reference][NOTE] == f"Reversed by {undone.reference}"
+    assert "$4.00 reversed by" in by_entry[partly.reference][NOTE]
     assert by_entry[undone.reference][NOTE] == f"Reversal of {wrong.reference}"
     struck = ["".join(one.itertext()) for one in page.main.iter("span") if one.get("class") == "struck"]
     assert struck == ["+$50.00"]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MONTHS = 12
+MONTHS_HEIGHT = 300
+"""Pixels of the chart of months: as high as what stands beside it."""
 REASONS_MAX = 6
 _NAMES = (
     *("January", "February", "March", "April", "May", "June"),
@@ -153,7 +155,8 @@ def _months(firsts: Sequence[date], months: Sequence[Period], ends: dict[date, i
     issued = [month.issued_minor for month in months]
     used = [month.used_minor for month in months]
     series = [charts.Series("Issued", issued), charts.Series("Used", used)]
-    figure = charts.bars("Credit issued and used by month", names, series, write=money, axis=short)
+    title = "Credit issued and used by month"
+    figure = charts.bars(title, names, series, write=money, axis=short, height=MONTHS_HEIGHT)
     rows = tuple(
         (
             f"{name} {first.year}",
