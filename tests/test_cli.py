@@ -71,7 +71,7 @@ def test_staff_are_created_with_a_password_from_standard_input(app: Flask) -> No
     [
         ("ann@panel.example", "short", "Use at least 15 characters; this has 5."),
         ("ann@panel.example", "", "Use at least 15 characters; this has 0."),
-        ("ann", GOOD, "“ann” is no e-mail address."),
+        ("ann", GOOD, "“ann” is no email address."),
         ("a@" + "x" * 300, GOOD, "Use at most 254 characters"),
     ],
 )

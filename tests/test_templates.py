@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -97,3 +98,13 @@ def test_every_template_is_used(app: Flask) -> None:
 
     layouts = {"layouts/account.html"}  # for the client area to come
     assert {name for name in NAMES if f'"{name}"' not in everything} - layouts == set()
+
+
+def test_email_has_one_spelling_wherever_people_read_it() -> None:
+    shown = {name: bare(name) for name in NAMES}
+    for path in (FOLDER.parent / "creditapp").rglob("*.py"):
+        tree = list(ast.walk(ast.parse(path.read_text())))
+        prose = {node.value for node in tree if isinstance(node, ast.Expr)}
+        shown[str(path)] = "\n".join(str(node.value) for node in set(tree) - prose if isinstance(node, ast.Constant))
+
+    assert {name for name, text in shown.items() if re.search("e-mail", text, re.IGNORECASE)} == set()

@@ -24,13 +24,13 @@ staff_group = AppGroup("staff", help="Staff accounts.")
 @staff_group.command("create")
 @click.argument("email")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), required=True)
-@click.option("--name", default="", help="How the person is called on screen; the e-mail's first part if left out.")
+@click.option("--name", default="", help="How the person is called on screen; the email's first part if left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
 def create(email: str, role: str, name: str, *, password_stdin: bool) -> None:
     """Create a staff account that signs in with EMAIL.
 
     The password is read from standard input, or asked for at a terminal; it needs 15 characters. Exits 1, and changes
-    nothing, when it is refused or the e-mail is taken.
+    nothing, when it is refused or the email is taken.
     """
     try:
         address = clean(email, chars_max=EMAIL_CHARS_MAX)
@@ -38,7 +38,7 @@ def create(email: str, role: str, name: str, *, password_stdin: bool) -> None:
     except TextError as error:
         raise click.ClickException(str(error)) from error
     if not _EMAIL.fullmatch(address):
-        raise click.ClickException(f"“{address}” is no e-mail address.")
+        raise click.ClickException(f"“{address}” is no email address.")
     password = _read_password(from_stdin=password_stdin)
     with refusals():
         staff_id = transact(staff.create, address, called, Role(role), password, by=SYSTEM)

@@ -92,7 +92,7 @@ def check(password: str, *, email: str = "", name: str = "", company: str = "") 
         own = own.replace(word, "")
     if own != _letters_and_digits(password) and len(own) < OWN_MIN:
         raise PasswordError(
-            "This password is made of words that are tried first (well-known ones, or your own name, e-mail or "
+            "This password is made of words that are tried first (well-known ones, or your own name, email or "
             "company); choose another."
         )
 

@@ -45,7 +45,7 @@ def create(session: Session, email: str, name: str, role: Role, password: str, *
     except IntegrityError as error:
         if "email_key" not in str(error.orig):
             raise
-        raise TakenError("e-mail address", email) from error
+        raise TakenError("email address", email) from error
     person = insert(Staff).values(log_in_id=log_in_id, name=name, role=str(role), created_at=moment)
     staff_id: int = session.execute(person.returning(Staff.id)).scalar_one()
     after = {"name": name, "email": email, "role": str(role)}

@@ -16,7 +16,7 @@ from tests.browser import Browser, Page
 from tests.conftest import Databases
 from tests.factories import StaffMember, make_staff
 
-WRONG = "This e-mail and password do not belong together."
+WRONG = "This email and password do not belong together."
 SETTINGS = "/admin/billing/settings"
 
 

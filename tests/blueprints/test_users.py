@@ -246,7 +246,7 @@ def test_a_profile_that_makes_no_sense_is_explained_box_by_box(browser: Browser)
 
     assert page.status == 422
     assert page.errors("name") == ["Enter a name."]
-    assert page.errors("email") == ["This is no e-mail address: it takes one @, something on each side, and no spaces."]
+    assert page.errors("email") == ["This is no email address: it takes one @, something on each side, and no spaces."]
     assert page.errors("joined_on") == ["Enter a date like 2026-03-14."]
     assert page.errors("status") == ["Choose a status from the list."]
     assert page.errors("company") == ["Use at most 200 characters; this has 201."]

@@ -54,7 +54,7 @@ def test_an_email_opens_one_staff_account(app: Flask, again: str) -> None:
 def test_a_bad_password_makes_no_account(app: Flask) -> None:
     change_settings(company_name="Meridian Hosting")
 
-    with pytest.raises(PasswordError, match="your own name, e-mail or company"):
+    with pytest.raises(PasswordError, match="your own name, email or company"):
         transact(staff.create, "ann@panel.example", "Ann", Role.ADMIN, "MeridianHosting2026", by=SYSTEM)
 
     assert (_count(Staff), _count(LogIn)) == (0, 0)

@@ -19,7 +19,7 @@ HOME = "/admin/users"
 class SignInForm(Form):
     """E-mail and password, and where to go afterwards."""
 
-    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter your e-mail address.")
+    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter your email address.")
     password = PasswordField("Password")
     next = PassedField()
 

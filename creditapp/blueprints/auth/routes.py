@@ -21,7 +21,7 @@ from creditapp.web.pages import render_page
 from creditapp.web.throttle import by_account, by_account_and_address, by_address, from_a_known_address, limiter
 
 SIGN_IN_BODY_MAX = 64 * 1024
-_WRONG = "This e-mail and password do not belong together."
+_WRONG = "This email and password do not belong together."
 _SLOW_DOWN = "Too many tries. Wait {}, then try again."
 
 

@@ -26,12 +26,12 @@ SORTS = {"name", "-name", "balance", "-balance"}
 SHOWN = {"": "With a balance", "all": "All"}
 COLUMNS = (
     Column("Customer", "name"),
-    Column("E-mail"),
+    Column("Email"),
     Column("Last change"),
     Column("Balance", "balance", numeric=True),
     Column(""),
 )
-HEADINGS = ("User", "Name", "Company", "E-mail", "Status", "Balance", "Last change (UTC)")
+HEADINGS = ("User", "Name", "Company", "Email", "Status", "Balance", "Last change (UTC)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _empty(wanted: Wanted, place: Place) -> tuple[str, str, tuple[str, str] | No
     if wanted.holders_only:
         everybody = ("Search all users", place.url("balances", b_show="all", b_after=None, b_before=None))
         return "Nobody with a balance matches", "Try fewer letters, or look among all users.", everybody
-    return "Nobody matches", "Try fewer letters, an e-mail address or a number like #1108.", None
+    return "Nobody matches", "Try fewer letters, an email address or a number like #1108.", None
 
 
 def _read_key(values: Sequence[Any]) -> Sequence[Any]:

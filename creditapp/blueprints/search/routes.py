@@ -12,7 +12,7 @@ from creditapp.web.filters import visible
 from creditapp.web.lists import Column
 from creditapp.web.pages import render_page
 
-COLUMNS = (Column("Customer"), Column("E-mail"), Column("Status"), Column("Balance", numeric=True))
+COLUMNS = (Column("Customer"), Column("Email"), Column("Status"), Column("Balance", numeric=True))
 
 
 @bp.route("/admin/search")
@@ -40,9 +40,9 @@ def find() -> ResponseReturnValue:
 def _nothing(typed: str, found: Found) -> tuple[str, str, None]:
     """Say what stands where nobody was found."""
     if found.is_too_short:
-        hint = "A name, an e-mail address, a company; or a number like #1108, a reference like CR-1108-17."
+        hint = "A name, an email address, a company; or a number like #1108, a reference like CR-1108-17."
         return "Type at least two letters", hint, None
     if found.is_exact:
         hint = "Check the number. References look like CR-1108-17, users’ numbers like #1108."
         return f"There is no {visible(typed)}", hint, None
-    return "Nobody matches", "Try fewer letters, or another word of the name, the company or the e-mail address.", None
+    return "Nobody matches", "Try fewer letters, or another word of the name, the company or the email address.", None

@@ -31,7 +31,7 @@ class CustomerForm(Form):
 
     name = LineField("Name", chars_max=NAME_CHARS_MAX, required="Enter a name.")
     company = LineField("Company", chars_max=NAME_CHARS_MAX)
-    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter an e-mail address.")
+    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter an email address.")
     external_id = LineField("External id", chars_max=EXTERNAL_ID_CHARS_MAX)
     joined_on = DayField("Customer since", earliest=EARLIEST_JOINED)
     status = SelectField("Status", validate_choice=False)
@@ -45,7 +45,7 @@ class CustomerForm(Form):
     def validate_email(self, field: LineField) -> None:
         """Whether it is answered cannot be seen; that it is an address can."""
         if field.text and not _EMAIL.fullmatch(field.text):
-            raise ValidationError("This is no e-mail address: it takes one @, something on each side, and no spaces.")
+            raise ValidationError("This is no email address: it takes one @, something on each side, and no spaces.")
 
     def validate_status(self, field: SelectField) -> None:
         if field.data not in BY_HAND:

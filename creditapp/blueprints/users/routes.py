@@ -32,7 +32,7 @@ from creditapp.web.throttle import EXPORTS, limiter
 
 FORM_BODY_MAX = 16 * 1024 * 1024
 """Room for a text that is far too long: it is refused beside its box, with everything else kept."""
-HEADINGS = ("ID", "External ID", "Name", "Company", "E-mail", "Status", "Customer since", "Balance", "Last change")
+HEADINGS = ("ID", "External ID", "Name", "Company", "Email", "Status", "Customer since", "Balance", "Last change")
 
 
 @bp.before_request

@@ -89,7 +89,7 @@ def _company(text: str) -> str:
 def _email(text: str) -> str:
     kept = verbatim(text.strip(), chars_max=EMAIL_CHARS_MAX)
     if not _EMAIL.fullmatch(kept):
-        raise _CellError("This is no e-mail address: it takes one @, something on each side, and no spaces.")
+        raise _CellError("This is no email address: it takes one @, something on each side, and no spaces.")
     return kept
 
 
