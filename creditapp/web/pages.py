@@ -60,6 +60,7 @@ def _skeleton() -> dict[str, Any]:
         "has_errors": False,
         "request_path": request.path,
         "company_name": current_panel().company_name,
+        "today": current_panel().today(),
     }
     if not current_user.is_authenticated:
         return {**base, "nav": [], "viewer": None, "notices": pending_notices()}

@@ -15,6 +15,7 @@ from tests.browser import Browser
 from tests.factories import (
     actor,
     balance_of,
+    change_settings,
     give,
     limit_role,
     make_customer,
@@ -98,18 +99,20 @@ def test_the_chart_has_the_true_steps(browser: Browser) -> None:
     assert amounts == ["$65.00", "$75.00", "$50.00"]
 
 
-def test_the_printed_statement_leaves_out_what_only_staff_may_read(browser: Browser) -> None:
+def test_a_print_has_a_title_a_company_and_a_day(browser: Browser) -> None:
     customer = make_customer(5000)
-    give(customer, 100, note="Internal", ticket_ref="T-1")
+    change_settings(company_name="Kite Hosting")
     browser.sign_in(make_staff())
+    today = datetime.now(UTC)
 
-    page = browser.open(detail(customer))
+    def paper(path: str) -> list[str]:
+        head = next(one for one in browser.open(path).main.iter("p") if one.get("class") == "print-only")
+        return ["".join(part.itertext()) for part in head]
 
-    kept_back = [one for one in page.main.iter() if "no-print" in one.get("class", "")]
-    hidden = " ".join("".join(one.itertext()) for one in kept_back)
-    assert "Internal" in hidden
-    assert "T-1" in hidden
-    assert "A credit from us to you" not in hidden
+    day = f"{today.day} {today:%b %Y}"
+    assert paper(detail(customer)) == ["Credit statement", "Kite Hosting", day]
+    assert paper(entry_page(customer, 1)) == ["Internal", "Kite Hosting", day]
+    assert paper("/admin/billing/credits") == ["Internal", "Kite Hosting", day]
 
 
 def test_one_history_as_a_file(browser: Browser) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from creditapp.models import Role
 from tests.e2e.conftest import DESK, PHONE, Scheme, Visitor, VisitorMaker
-from tests.factories import give, make_customer, make_reason, make_staff
+from tests.factories import give, make_customer, make_reason, make_staff, reason_named
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +52,45 @@ def test_a_page_is_accessible_and_fits(visitor: Visitor, path: str) -> None:
 
     visitor.is_accessible()
     visitor.fits()
+
+
+def test_a_printed_statement_says_nothing_that_only_staff_may_read(visitor: Visitor) -> None:
+    customer = make_customer(5000, name="Priya Castillo")
+    give(customer, 100, reason_id=reason_named("Billing error"), note="Shouted at us", ticket_ref="T-1")
+    page = visitor.sign_in(make_staff(Role.ADMIN, name="Dana Ruiz"))
+    visitor.open(f"/admin/users/{customer}")
+
+    page.emulate_media(media="print")
+
+    paper = page.locator("body").inner_text()
+    for words in ("Credit statement", "Priya Castillo", "$51.00", "Correction of a billing error", "CR-1-2"):
+        assert words in paper
+    for words in ("Dana Ruiz", "Billing error", "Shouted at us", "T-1", "Customer reads", "Active", "Reason"):
+        assert words not in paper
+
+
+def test_the_boxes_of_a_filter_row_stand_on_one_line(visitor: Visitor) -> None:
+    page = visitor.sign_in(make_staff(Role.ADMIN))
+
+    visitor.open("/admin/users")
+
+    boxes = page.locator(".filters :is(input:not([type=hidden]), select, .btn)")
+    spots = boxes.evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect()).map(({top, height}) => [top, height])"
+    )
+    assert len(spots) == 6
+    assert spots == spots[:1] * 6
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/admin/users/1", "/admin/billing/credits"])
+def test_no_table_is_wider_than_its_card(visitor: Visitor, path: str) -> None:
+    _fill_the_panel()
+    page = visitor.sign_in(make_staff(Role.ADMIN, name="Bartholomew Featherstone"))
+
+    visitor.open(path)
+
+    wide = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+    assert page.locator(".scroll.fits").evaluate_all(wide) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -29,9 +29,9 @@ DAY_CHARS_MAX = 40
 CHART_HEIGHT = 360
 COLUMNS = (
     Column("When"),
-    Column("Reason"),
+    Column("Reason", css="no-print"),
     Column("What"),
-    Column("By", css="by"),
+    Column("By", css="by no-print"),
     Column("Amount", numeric=True),
     Column("Balance after", numeric=True),
     Column("Entry"),
