@@ -285,6 +285,14 @@ class CreditLot(Base):
             postgresql_where=text("remaining_minor > 0"),
             sqlite_where=text("remaining_minor > 0"),
         ),
+        Index(
+            "ix_credit_lots_expiring",
+            "expires_at",
+            "customer_id",
+            "seq",
+            postgresql_where=text("remaining_minor > 0 AND expires_at IS NOT NULL"),
+            sqlite_where=text("remaining_minor > 0 AND expires_at IS NOT NULL"),
+        ),
         {"sqlite_with_rowid": False},
     )
 

@@ -54,6 +54,13 @@ def upgrade() -> None:
     _fill(known)
     _point_the_ledger_at_them()
     _add_settings()
+    op.create_index(
+        "ix_credit_lots_expiring",
+        "credit_lots",
+        ["expires_at", "customer_id", "seq"],
+        postgresql_where=sa.text("remaining_minor > 0 AND expires_at IS NOT NULL"),
+        sqlite_where=sa.text("remaining_minor > 0 AND expires_at IS NOT NULL"),
+    )
     op.add_column("customers", sa.Column("automatic_credit", sa.Boolean(), nullable=True))
     _guard()
 
@@ -564,6 +571,7 @@ def downgrade() -> None:
                 {"c": customer_id, "i": its_id},
             )
     _point_the_ledger_at_them()
+    op.drop_index("ix_credit_lots_expiring", "credit_lots")
     op.drop_column("customers", "automatic_credit")
     for name, _type, _default in reversed(SETTINGS):
         op.drop_column("settings", name)

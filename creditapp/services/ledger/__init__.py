@@ -10,7 +10,7 @@ sums of its day, all in the same transaction.
 from creditapp.services.ledger.accounts import create_accounts, open_account
 from creditapp.services.ledger.chain import LINKS, ZERO_HASH, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
-from creditapp.services.ledger.posting import post, post_many
+from creditapp.services.ledger.posting import Chunk, post, post_many
 from creditapp.services.ledger.terms import CLASS_ORDER, Account, Entry, Lot, Move, Panel, Posting, reference, zone
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LINKS",
     "ZERO_HASH",
     "Account",
+    "Chunk",
     "Entry",
     "KindRules",
     "Lot",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,16 +27,19 @@ def open_account(
     content: tuple[Any, ...],
     *also: Call,
     debit: bool = True,
+    first: Sequence[Call] = (),
 ) -> tuple[Account, Panel, list[Outcome]]:
-    """Lock one customer's account, then read what an entry depends on; return it with the outcomes of `also`.
+    """Lock one customer's account, then read what an entry depends on; return it with the outcomes of the other calls.
 
-    With `debit`, the open lots are read too. If the key has posted before, `Account.posted` says what.
+    `first` runs before the lock (what is locked before accounts, in the order of locks), `also` after it. With
+    `debit`, the open lots are read too. If the key has posted before, `Account.posted` says what.
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is no account, or it takes no more entries.
         KeyReusedError: the key has been used for other content.
     """
     calls = [
+        *first,
         plans.LOCK(customer_id=customer_id),
         plans.POSTED(customer_id=customer_id, posted_key=posting_key),
         plans.PANEL(),
@@ -44,7 +47,9 @@ def open_account(
     ]
     if debit:
         calls.append(plans.OPEN_LOTS(customer_id=customer_id, most=LOTS_AT_ONCE))
-    locked, posted, panel, *rest = run(session, *calls)
+    outcomes = run(session, *calls)
+    before = outcomes[: len(first)]
+    locked, posted, panel, *rest = outcomes[len(first) :]
     if not locked.rows:
         raise CustomerNotFoundError(customer_id)
     account = Account(*locked.rows[0])
@@ -55,7 +60,7 @@ def open_account(
     if debit:
         account.lots = [Lot(*row) for row in rest.pop().rows]
         account.has_more_lots = len(account.lots) == LOTS_AT_ONCE
-    return account, Panel(*panel.rows[0]), rest
+    return account, Panel(*panel.rows[0]), before + rest
 
 
 def read_all_lots(session: Session, account: Account) -> None:

@@ -114,6 +114,11 @@ UPDATE_LOT = Prepared(
     .where(LOTS.c.customer_id == bindparam("its_customer"), LOTS.c.seq == bindparam("its_seq"))
     .values(remaining_minor=LOTS.c.remaining_minor - bindparam("taken_minor"))
 )
+EXTEND_LOT = Prepared(
+    update(LOTS)
+    .where(LOTS.c.customer_id == bindparam("its_customer"), LOTS.c.seq == bindparam("its_seq"))
+    .values(expires_at=bindparam("until"))
+)
 UPSERT_DAY = Prepared(_upsert_day)
 UPDATE_TOTAL = Prepared(
     update(TOTALS)

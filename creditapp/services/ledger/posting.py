@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,11 +14,13 @@ from creditapp.services.ledger.accounts import lock_many, read_all_lots, read_lo
 from creditapp.services.ledger.chain import content_digest
 from creditapp.services.ledger.terms import Account, Entry, Panel, Posting
 from creditapp.services.ledger.writes import Writes
-from creditapp.statements import run
+from creditapp.statements import Call, run
 
 
-def post(session: Session, account: Account, panel: Panel, posting: Posting) -> Entry:
+def post(session: Session, account: Account, panel: Panel, posting: Posting, *also: Call) -> Entry:
     """Make one entry on a locked account, with everything that follows from it, or refuse and write nothing.
+
+    `also` is written in the same round trip; each of these calls must touch exactly one row.
 
     Raises:
         AmountRangeError: zero, or more than one entry may be.
@@ -31,8 +33,56 @@ def post(session: Session, account: Account, panel: Panel, posting: Posting) -> 
             read_all_lots(session, account)
     writes = Writes(session)
     entry = writes.add(account, panel, posting)
-    writes.flush()
+    writes.flush(*also)
     return entry
+
+
+class Chunk:
+    """Many customers' accounts, locked by rising id, and the entries made on them, written all at once by `write`.
+
+    Keep it to a thousand customers or so: their accounts stay locked until the commit.
+    """
+
+    def __init__(
+        self, session: Session, customer_ids: Iterable[int], keys: Iterable[str], debtors: Iterable[int] | None = None
+    ) -> None:
+        """Lock the accounts and read what entries under these keys depend on; lots of `debtors` alone, None: of all."""
+        ids = sorted(set(customer_ids))
+        self.accounts = lock_many(session, ids)
+        read_lots(session, self.accounts, ids if debtors is None else debtors)
+        self._posted = read_posted(session, ids, list(keys))
+        self.panel = Panel(*run(session, plans.PANEL())[0].rows[0])
+        self._writes = Writes(session)
+
+    def account(self, customer_id: int) -> Account:
+        """Return the customer's account, as the entries made so far have left it.
+
+        Raises:
+            CustomerNotFoundError, CustomerClosedError: there is none, or it takes no more entries.
+        """
+        account = self.accounts.get(customer_id)
+        if account is None:
+            raise CustomerNotFoundError(customer_id)
+        if account.closed_at is not None:
+            raise CustomerClosedError(customer_id)
+        return account
+
+    def post(self, customer_id: int, posting: Posting) -> Entry:
+        """Make one entry; what was asked before under the same key is returned as it was.
+
+        Raises:
+            What `post` raises, and what `account` does. Nothing is kept of a refused one.
+        """
+        earlier = self._posted.get((customer_id, posting.key)) if customer_id in self.accounts else None
+        if earlier is not None:
+            return replay(earlier, posting.content)
+        entry = self._writes.add(self.account(customer_id), self.panel, posting)
+        self._posted[customer_id, posting.key] = (*_posted_row(entry), content_digest(posting.content))
+        return entry
+
+    def write(self) -> None:
+        """Write every entry made, with one statement for each table."""
+        self._writes.flush_many()
 
 
 def post_many(session: Session, postings: Sequence[tuple[int, Posting]]) -> list[Entry | DomainError]:
@@ -41,41 +91,20 @@ def post_many(session: Session, postings: Sequence[tuple[int, Posting]]) -> list
     What was asked before under the same key is returned as it was; what is refused comes back as the refusal, in its
     place, and the others go on. Keep a call to a thousand or so: their accounts stay locked until the commit.
     """
-    customer_ids = sorted({customer_id for customer_id, _posting in postings})
-    accounts = lock_many(session, customer_ids)
-    debtors = [c for c, posting in postings if posting.amount_minor < 0 and posting.moves is None]
-    read_lots(session, accounts, debtors)
-    posted = read_posted(session, customer_ids, [posting.key for _customer_id, posting in postings])
-    panel = Panel(*run(session, plans.PANEL())[0].rows[0])
-    writes = Writes(session)
+    chunk = Chunk(
+        session,
+        [customer_id for customer_id, _posting in postings],
+        [posting.key for _customer_id, posting in postings],
+        [c for c, posting in postings if posting.amount_minor < 0 and posting.moves is None],
+    )
     results: list[Entry | DomainError] = []
     for customer_id, posting in postings:
         try:
-            results.append(_post_one(writes, accounts.get(customer_id), panel, customer_id, posting, posted))
+            results.append(chunk.post(customer_id, posting))
         except DomainError as refusal:
             results.append(refusal)
-    writes.flush_many()
+    chunk.write()
     return results
-
-
-def _post_one(
-    writes: Writes,
-    account: Account | None,
-    panel: Panel,
-    customer_id: int,
-    posting: Posting,
-    posted: dict[tuple[int, str], tuple[Any, ...]],
-) -> Entry:
-    if account is None:
-        raise CustomerNotFoundError(customer_id)
-    earlier = posted.get((customer_id, posting.key))
-    if earlier is not None:
-        return replay(earlier, posting.content)
-    if account.closed_at is not None:
-        raise CustomerClosedError(customer_id)
-    entry = writes.add(account, panel, posting)
-    posted[customer_id, posting.key] = (*_posted_row(entry), content_digest(posting.content))
-    return entry
 
 
 def _posted_row(entry: Entry) -> tuple[Any, ...]:

@@ -42,6 +42,8 @@ class Move:
     lot_seq: int
     class_: str
     amount_minor: int
+    expires_at: datetime | None = None
+    """When the lot now lapses, where what comes back to it would have lapsed already; None: as before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Writes:
         self.lots: list[dict[str, Any]] = []
         self.draws: list[dict[str, Any]] = []
         self.taken: dict[tuple[int, int], int] = defaultdict(int)
+        self.extended: dict[tuple[int, int], datetime] = {}
         self.days: dict[tuple[date, str, int, str, int], list[int]] = defaultdict(lambda: [0, 0])
         self.totals: dict[int, list[int]] = defaultdict(lambda: [0, 0])
 
@@ -145,6 +146,8 @@ class Writes:
             }
         )
         self.taken[account.customer_id, move.lot_seq] += move.amount_minor
+        if move.expires_at is not None:
+            self.extended[account.customer_id, move.lot_seq] = move.expires_at
         for lot in account.lots:
             if lot.seq == move.lot_seq:
                 lot.remaining_minor -= move.amount_minor
@@ -163,8 +166,8 @@ class Writes:
         self.totals[shard][0] += row["amount_minor"]
         self.totals[shard][1] += (row["balance_after_minor"] > 0) - (before_minor > 0)
 
-    def flush(self) -> None:
-        """Write everything in one round trip: what a single entry does."""
+    def flush(self, *also: Call) -> None:
+        """Write everything in one round trip, `also` with it: what a single entry does. Each call touches one row."""
         outcomes = run(
             self.session,
             *self._account_updates(),
@@ -173,8 +176,10 @@ class Writes:
             *[plans.INSERT_LOT(**row) for row in self.lots],
             *[plans.INSERT_DRAW(**row) for row in self.draws],
             *self._lot_updates(),
+            *self._lot_extensions(),
             *self._day_updates(),
             *self._total_updates(),
+            *also,
         )
         if any(outcome.touched != 1 for outcome in outcomes):
             raise RuntimeError("A row of the ledger was not where it should be.")
@@ -187,6 +192,7 @@ class Writes:
         insert_rows(self.session, plans.LOTS, self.lots)
         insert_rows(self.session, plans.DRAWS, self.draws)
         run_many(self.session, self._lot_updates())
+        run_many(self.session, self._lot_extensions())
         run_many(self.session, self._day_updates())
         run_many(self.session, self._total_updates())
 
@@ -207,6 +213,12 @@ class Writes:
         return [
             plans.UPDATE_LOT(its_customer=customer_id, its_seq=seq, taken_minor=taken_minor)
             for (customer_id, seq), taken_minor in sorted(self.taken.items())
+        ]
+
+    def _lot_extensions(self) -> list[Call]:
+        return [
+            plans.EXTEND_LOT(its_customer=customer_id, its_seq=seq, until=until)
+            for (customer_id, seq), until in sorted(self.extended.items())
         ]
 
     def _day_updates(self) -> list[Call]:
