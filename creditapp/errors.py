@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import date
 
 Money = Callable[[int], str]
 
@@ -54,6 +55,50 @@ class CustomerClosedError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return f"User #{self.customer_id} is closed and takes no more entries."
+
+
+class ProductError(DomainError):
+    """The product does not fit: unknown, switched off, or paid for once only."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return self.problem
+
+
+class SubscriptionNotFoundError(DomainError):
+    """The customer has no subscription of this number."""
+
+    def __init__(self, subscription_id: int) -> None:
+        self.subscription_id = subscription_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"There is no subscription #{self.subscription_id} of this user."
+
+
+class SubscriptionCancelledError(DomainError):
+    """A cancelled subscription does not change any more."""
+
+    def __init__(self, subscription_id: int) -> None:
+        self.subscription_id = subscription_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"Subscription #{self.subscription_id} is cancelled and does not change any more. Add a new one instead."
+
+
+class PeriodStartError(DomainError):
+    """No period that is anchored so begins on this day."""
+
+    def __init__(self, *, due_on: date, anchor_day: int) -> None:
+        self.due_on = due_on
+        self.anchor_day = anchor_day
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return (
+            f"No period begins on {self.due_on:%Y-%m-%d} when periods begin on day {self.anchor_day}. "
+            "Change the day or the date; an empty day is taken from the date."
+        )
 
 
 class InsufficientCreditError(DomainError):
@@ -223,8 +268,9 @@ class NotReversibleError(DomainError):
 class ReversalExceedsError(DomainError):
     """More would be reversed than the entry still has."""
 
-    def __init__(self, *, reference: str, left_minor: int, unused_minor: int | None) -> None:
+    def __init__(self, *, reference: str, reversed_minor: int, left_minor: int, unused_minor: int | None) -> None:
         self.reference = reference
+        self.reversed_minor = reversed_minor
         self.left_minor = left_minor
         self.unused_minor = unused_minor
 
@@ -233,23 +279,33 @@ class ReversalExceedsError(DomainError):
             return f"{self.reference} has been reversed in full already."
         if self.unused_minor is not None and self.unused_minor < self.left_minor:
             if self.unused_minor == 0:
-                return f"All of {self.reference} has been used: there is nothing left to take back."
+                what = "The rest" if self.reversed_minor else "All"
+                return f"{what} of {self.reference} has been used: there is nothing left to take back."
             return f"Only {money(self.unused_minor)} of {self.reference} is unused: at most that can be taken back."
         return f"At most {money(self.left_minor)} of {self.reference} can still be reversed."
 
 
 class EntryUsedError(DomainError):
-    """A deletion was asked for an entry that has been used, in part or whole."""
+    """A deletion was asked for an entry of which some has been used or reversed."""
 
-    def __init__(self, *, reference: str, unused_minor: int) -> None:
+    def __init__(self, *, reference: str, used_minor: int, reversed_minor: int, rest_minor: int, adds: bool) -> None:
         self.reference = reference
-        self.unused_minor = unused_minor
+        self.used_minor = used_minor
+        self.reversed_minor = reversed_minor
+        self.rest_minor = rest_minor
+        self.adds = adds
 
     def sentence(self, money: Money) -> str:
-        if self.unused_minor == 0:
-            return f"{self.reference} has been used up and cannot be deleted."
-        unused = money(self.unused_minor)
-        return f"{self.reference} has been used in part and cannot be deleted. Void the unused {unused} instead."
+        done = []
+        if self.used_minor:
+            done.append("used in part" if self.reversed_minor or self.rest_minor else "used up")
+        if self.reversed_minor:
+            done.append("reversed in part" if self.used_minor or self.rest_minor else "reversed in full")
+        refusal = f"{self.reference} has been {' and '.join(done)} and cannot be deleted."
+        if self.rest_minor == 0:
+            return refusal
+        rest = money(self.rest_minor)
+        return f"{refusal} {f'Void the unused {rest}' if self.adds else f'Reverse the remaining {rest}'} instead."
 
 
 class NotYoursError(DomainError):
@@ -355,3 +411,61 @@ class ImportCrossedError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return "Somebody else is importing the same customers. Nothing was imported now; check the file again."
+
+
+class InvoiceNotFoundError(DomainError):
+    """The customer has no invoice of this number."""
+
+    def __init__(self, invoice_id: int) -> None:
+        self.invoice_id = invoice_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"There is no invoice #{self.invoice_id} of this user."
+
+
+class InvoiceStateError(DomainError):
+    """The invoice is not in a state for this."""
+
+    def __init__(self, invoice_id: int, problem: str) -> None:
+        self.invoice_id = invoice_id
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"Invoice #{self.invoice_id} {self.problem}"
+
+
+class InvoiceAmountError(DomainError):
+    """The lines of an invoice do not come to one."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return self.problem
+
+
+class NotApplicableError(DomainError):
+    """No credit can be used on this invoice."""
+
+    def __init__(self, invoice_id: int, problem: str) -> None:
+        self.invoice_id = invoice_id
+        self.problem = problem
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"No credit can be applied to invoice #{self.invoice_id}: {self.problem}"
+
+
+class ApplyExceedsError(DomainError):
+    """More credit is to be applied, or removed, than can be."""
+
+    def __init__(self, *, most_minor: int, removes: bool = False, due_minor: int = 0) -> None:
+        self.most_minor = most_minor
+        self.removes = removes
+        self.due_minor = due_minor
+
+    def sentence(self, money: Money) -> str:
+        if self.removes:
+            return f"At most {money(self.most_minor)} of credit is on this invoice and can be removed."
+        if self.most_minor == self.due_minor:
+            return f"Only {money(self.due_minor)} is due: at most that can be applied."
+        return f"Only {money(self.most_minor)} of credit is usable: at most that can be applied."

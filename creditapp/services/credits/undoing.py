@@ -48,6 +48,12 @@ class _Original:
         """What no reversal has taken back yet, without sign."""
         return abs(self.amount_minor) - self.reversed_minor
 
+    @property
+    def rest_minor(self) -> int:
+        """What can still be taken back, without sign: of credit that was added, only what is unused."""
+        unused_minor = self.lot_remaining_minor
+        return self.left_minor if unused_minor is None else min(self.left_minor, unused_minor)
+
 
 def reverse(
     session: Session,
@@ -86,7 +92,7 @@ def delete(session: Session, customer_id: int, seq: int, *, by: Actor, key: str,
     """Delete an unused entry: reverse the whole of it. Both stay in the ledger, struck through.
 
     Raises:
-        EntryUsedError: some of it has been used or reversed; its rest can be voided.
+        EntryUsedError: some of it has been used or reversed; its rest can be voided or reversed.
         What `reverse` raises.
     """
     return _undo(session, customer_id, seq, None, kind=Kind.REVERSAL, by=by, key=key, note=note, only_unused=True)
@@ -115,8 +121,14 @@ def _undo(  # noqa: PLR0913  (what the three verbs above differ in)
         raise EntryNotFoundError(reference)
     original = _Original(*rest[0].rows[0])
     _check_undoable(original, reference, kind)
-    if only_unused and (original.reversed_minor or original.lot_remaining_minor not in {None, original.amount_minor}):
-        raise EntryUsedError(reference=reference, unused_minor=original.lot_remaining_minor or 0)
+    if only_unused and original.rest_minor != abs(original.amount_minor):
+        raise EntryUsedError(
+            reference=reference,
+            used_minor=original.left_minor - original.rest_minor,
+            reversed_minor=original.reversed_minor,
+            rest_minor=original.rest_minor,
+            adds=original.lot_class is not None,
+        )
     undone_minor = _undone(original, reference, amount_minor, kind)
     signed_minor = -undone_minor if original.amount_minor > 0 else undone_minor
     authority = rules.check_authority(rest[2:], signed_minor)
@@ -150,13 +162,16 @@ def _check_undoable(original: _Original, reference: str, kind: Kind) -> None:
 
 def _undone(original: _Original, reference: str, amount_minor: int | None, kind: Kind) -> int:
     """Return how much is taken back: what was asked, or all that is left; for a void, the unused rest."""
-    unused_minor = original.lot_remaining_minor
-    most_minor = original.left_minor if unused_minor is None else min(original.left_minor, unused_minor)
     wanted_minor = amount_minor
     if wanted_minor is None:
-        wanted_minor = most_minor if kind is Kind.VOID else original.left_minor
-    if most_minor == 0 or not 0 < wanted_minor <= most_minor:
-        raise ReversalExceedsError(reference=reference, left_minor=original.left_minor, unused_minor=unused_minor)
+        wanted_minor = original.rest_minor if kind is Kind.VOID else original.left_minor
+    if not 0 < wanted_minor <= original.rest_minor:
+        raise ReversalExceedsError(
+            reference=reference,
+            reversed_minor=original.reversed_minor,
+            left_minor=original.left_minor,
+            unused_minor=original.lot_remaining_minor,
+        )
     return wanted_minor
 
 

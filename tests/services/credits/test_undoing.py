@@ -70,7 +70,7 @@ def test_what_has_been_used_cannot_be_taken_back(app: Flask) -> None:
     rest = refusal(lambda: undo(credits.reverse, entry))
 
     assert whole == f"Only $2.00 of CR-{customer}-1 is unused: at most that can be taken back."
-    assert rest == f"All of CR-{customer}-1 has been used: there is nothing left to take back."
+    assert rest == f"The rest of CR-{customer}-1 has been used: there is nothing left to take back."
 
 
 def test_a_removal_is_given_back_to_the_lots_it_came_from(app: Flask) -> None:
@@ -172,7 +172,7 @@ def test_a_void_takes_the_unused_rest(app: Flask) -> None:
 
     assert void == Entry(customer, 3, Kind.VOID, -200, 0)
     assert refusal(lambda: undo(credits.void, entry)) == (
-        f"All of CR-{customer}-1 has been used: there is nothing left to take back."
+        f"The rest of CR-{customer}-1 has been used: there is nothing left to take back."
     )
 
 
@@ -215,10 +215,49 @@ def test_a_used_entry_is_not_deleted_but_offered_for_voiding(app: Flask) -> None
     assert whole == f"CR-{customer}-1 has been used up and cannot be deleted."
 
 
+@pytest.mark.parametrize(
+    ("amount_minor", "used_minor", "reversed_minor", "sentence"),
+    [
+        (500, 0, 200, "has been reversed in part and cannot be deleted. Void the unused $3.00 instead."),
+        (500, 0, 500, "has been reversed in full and cannot be deleted."),
+        (500, 100, 0, "has been used in part and cannot be deleted. Void the unused $4.00 instead."),
+        (
+            *(500, 100, 200),
+            "has been used in part and reversed in part and cannot be deleted. Void the unused $2.00 instead.",
+        ),
+        (500, 300, 200, "has been used in part and reversed in part and cannot be deleted."),
+        (500, 500, 0, "has been used up and cannot be deleted."),
+        (-500, 0, 200, "has been reversed in part and cannot be deleted. Reverse the remaining $3.00 instead."),
+        (-500, 0, 500, "has been reversed in full and cannot be deleted."),
+    ],
+)
+def test_the_refusal_to_delete_says_what_became_of_the_entry(
+    app: Flask, amount_minor: int, used_minor: int, reversed_minor: int, sentence: str
+) -> None:
+    customer = make_customer(500 if amount_minor < 0 else 0)
+    entry = adjust(customer, amount_minor)
+    if used_minor:
+        adjust(customer, -used_minor)
+    if reversed_minor:
+        undo(credits.reverse, entry, reversed_minor)
+
+    assert refusal(lambda: undo(credits.delete, entry)) == f"{entry.reference} {sentence}"
+
+
+def test_what_was_used_up_is_not_said_to_be_reversed(app: Flask) -> None:
+    customer = make_customer()
+    entry = adjust(customer, 500)
+    adjust(customer, -500)
+
+    assert refusal(lambda: undo(credits.void, entry)) == (
+        f"All of {entry.reference} has been used: there is nothing left to take back."
+    )
+
+
 def test_a_deletion_cannot_be_deleted_twice(app: Flask) -> None:
     entry = adjust(make_customer(), 500)
     undo(credits.delete, entry)
 
     assert refusal(lambda: undo(credits.delete, entry)) == (
-        f"{entry.reference} has been used up and cannot be deleted."
+        f"{entry.reference} has been reversed in full and cannot be deleted."
     )
