@@ -1,11 +1,27 @@
-"""What staff do to credit by hand: adjust, set the balance, reverse, void, delete.
+"""What is done to credit: adjust, set the balance, reverse, void, delete; apply to invoices, unapply.
 
 Each verb runs inside `transact`, logs one entry with its note, and may be repeated under the same key: the second time
 it returns what the first one posted. Amounts are minor units, plus is the customer's.
 """
 
 from creditapp.services.credits.adjusting import adjust, set_balance
+from creditapp.services.credits.applying import Applied, apply, apply_automatically, unapply
+from creditapp.services.credits.rule import Decision, Trigger, Why
 from creditapp.services.credits.undoing import delete, reverse, void
 from creditapp.services.credits.usable import usable_minor
 
-__all__ = ["adjust", "delete", "reverse", "set_balance", "usable_minor", "void"]
+__all__ = [
+    "Applied",
+    "Decision",
+    "Trigger",
+    "Why",
+    "adjust",
+    "apply",
+    "apply_automatically",
+    "delete",
+    "reverse",
+    "set_balance",
+    "unapply",
+    "usable_minor",
+    "void",
+]

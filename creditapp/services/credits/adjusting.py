@@ -47,13 +47,12 @@ def adjust(  # noqa: PLR0913  (one argument for each field of the form)
         KeyReusedError: the key has posted something else.
     """
     content = ("adjust", amount_minor, reason_id, note, customer_note, ticket_ref, by.kind, by.id)
-    alike = [] if duplicates_ok else [repeats.call(customer_id, amount_minor, ticket_ref)]
+    alike = [] if duplicates_ok else repeats.calls(customer_id, amount_minor, ticket_ref)
     desk = _open(session, customer_id, key, content, *alike, reason_id=reason_id, by=by, debit=amount_minor < 0)
     if desk.account.posted is not None:
         return desk.account.posted
     why = desk.check(amount_minor, note)
-    if not duplicates_ok:
-        repeats.check(desk.more[0], desk.panel, now(session), customer_id, ticket_ref)
+    repeats.check(desk.more, desk.panel, now(session), customer_id)
     posting = Posting(
         kind=Kind.ADDED if amount_minor > 0 else Kind.REMOVED,
         amount_minor=amount_minor,

@@ -1,84 +1,96 @@
-"""Adjustments that look like one made a short while ago."""
+"""Adjustments that look like one made a short while ago: of the same amount, or for the same ticket.
+
+The newest `ENTRIES_SEARCHED` entries of the customer are searched, and of those the ones within the panel's window of
+days count. So the window is searched in full unless the customer has more entries in it than that; and a customer with
+a million entries costs no more than one with a thousand (docs/performance.md).
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, String, and_, bindparam, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, literal_column, select
 
 from creditapp.errors import DuplicateAdjustmentError
-from creditapp.models import CreditEntry, CreditEntryText, Staff
+from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Staff
 from creditapp.money import AMOUNT_MINOR_MAX
 from creditapp.services import ledger
-from creditapp.services.ledger import Panel
 from creditapp.statements import Call, Outcome, Prepared
 
-RECENT_ENTRIES = 50
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from creditapp.services.ledger import Panel
+
+ENTRIES_SEARCHED = 1000
 """How many of the customer's newest entries are searched for a repeat."""
 
 
-def call(customer_id: int, amount_minor: int, ticket_ref: str) -> Call:
+def calls(customer_id: int, amount_minor: int, ticket_ref: str) -> list[Call]:
     """Return what to ask for `check`."""
     is_possible = type(amount_minor) is int and abs(amount_minor) <= AMOUNT_MINOR_MAX
     alike_minor = amount_minor if is_possible else 0  # like none there is; it is refused further on
-    return _ALIKE(customer_id=customer_id, most=RECENT_ENTRIES, amount_minor=alike_minor, ticket=ticket_ref or None)
+    asked = [_SAME_AMOUNT(customer_id=customer_id, amount_minor=alike_minor)]
+    if ticket_ref:
+        asked.append(_SAME_TICKET(customer_id=customer_id, ticket=ticket_ref))
+    return asked
 
 
-def check(asked: Outcome, panel: Panel, moment: datetime, customer_id: int, ticket_ref: str) -> None:
+def check(asked: Sequence[Outcome], panel: Panel, moment: datetime, customer_id: int) -> None:
     """Refuse what looks like a repeat within the panel's window.
 
     Raises:
-        DuplicateAdjustmentError: there is an entry alike, not reversed since.
+        DuplicateAdjustmentError: there is an entry alike, and nothing of it has been reversed since.
     """
-    if panel.duplicate_window_days == 0:
+    alike = [(*row, is_ticket) for is_ticket, outcome in enumerate(asked) for row in outcome.rows]
+    if not alike or panel.duplicate_window_days == 0:
         return
-    since = moment - timedelta(days=panel.duplicate_window_days)
-    for seq, earlier_minor, posted_at, earlier_ticket, maker, is_reversed in asked.rows:
-        if is_reversed or posted_at < since:
-            continue
-        raise DuplicateAdjustmentError(
-            reference=ledger.reference(customer_id, seq),
-            amount_minor=earlier_minor,
-            by=maker or "the system",
-            days=panel.duplicate_window_days,
-            same_ticket=bool(ticket_ref) and ticket_ref == earlier_ticket,
-        )
+    seq, amount_minor, posted_at, maker, is_ticket = max(alike, key=lambda row: (row[0], row[-1]))
+    if posted_at < moment - timedelta(days=panel.duplicate_window_days):
+        return
+    raise DuplicateAdjustmentError(
+        reference=ledger.reference(customer_id, seq),
+        amount_minor=amount_minor,
+        by=maker or "the system",
+        days=panel.duplicate_window_days,
+        same_ticket=bool(is_ticket),
+    )
 
 
-def _select_alike() -> Select[*tuple[Any, ...]]:
-    """Select, of the newest entries, those of the same amount or ticket, the newest first."""
-    e, texts, noted = CreditEntry.__table__, CreditEntryText, aliased(CreditEntryText)
-    recent = (
-        select(e.c.customer_id, e.c.seq, e.c.amount_minor, e.c.posted_at, e.c.actor_id, e.c.actor, e.c.kind)
-        .where(e.c.customer_id == bindparam("customer_id"))
-        .order_by(e.c.seq.desc())
-        .limit(bindparam("most"))
-        .subquery()
-    )
-    later = e.alias("later")
-    is_reversed = (
-        select(later.c.seq)
-        .where(later.c.customer_id == recent.c.customer_id, later.c.reversed_seq == recent.c.seq)
-        .exists()
-    )
-    ticket = bindparam("ticket", type_=String())
-    has_ticket = (
-        select(noted.seq)
-        .where(noted.customer_id == recent.c.customer_id, noted.seq == recent.c.seq, noted.ticket_ref == ticket)
-        .exists()
-    )
+def _select_newest(of: type[CreditEntry | CreditEntryText], *alike: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Select the newest adjustment alike of which nothing has been reversed, walking down the numbers of `of`.
+
+    The numbers are bounded on both sides, and no limit is a parameter: so PostgreSQL sees how few rows it is about,
+    and plans it once.
+    """
+    e, account = CreditEntry, CreditAccount
+    later = CreditEntry.__table__.alias("later")
+    customer = bindparam("customer_id", type_=BigInteger())
+    last = select(account.entry_seq).where(account.customer_id == customer).scalar_subquery()
+    maker = select(Staff.name).where(e.actor == literal_column("'staff'"), Staff.id == e.actor_id).scalar_subquery()
+    is_reversed = select(later.c.seq).where(later.c.customer_id == customer, later.c.reversed_seq == e.seq).exists()
     return (
-        select(recent.c.seq, recent.c.amount_minor, recent.c.posted_at, texts.ticket_ref, Staff.name, is_reversed)
-        .outerjoin(texts, (texts.customer_id == recent.c.customer_id) & (texts.seq == recent.c.seq))
-        .outerjoin(Staff, (recent.c.actor == "staff") & (Staff.id == recent.c.actor_id))
+        select(e.seq, e.amount_minor, e.posted_at, maker)
         .where(
-            or_(recent.c.kind == "added", recent.c.kind == "removed"),
-            or_(recent.c.amount_minor == bindparam("amount_minor"), and_(ticket.is_not(None), has_ticket)),
+            e.customer_id == customer,
+            of.seq > last - literal_column(str(ENTRIES_SEARCHED)),
+            of.seq <= last,
+            *alike,
+            e.kind.in_([literal_column("'added'"), literal_column("'removed'")]),
+            ~is_reversed,
         )
-        .order_by(recent.c.seq.desc())
+        .order_by(of.seq.desc())
+        .limit(literal_column("1"))
     )
 
 
-_ALIKE = Prepared(_select_alike())
+_SAME_AMOUNT = Prepared(_select_newest(CreditEntry, CreditEntry.amount_minor == bindparam("amount_minor")))
+_SAME_TICKET = Prepared(
+    _select_newest(
+        CreditEntryText,
+        CreditEntryText.customer_id == bindparam("customer_id"),
+        CreditEntryText.seq == CreditEntry.seq,
+        CreditEntryText.ticket_ref == bindparam("ticket"),
+    )
+)

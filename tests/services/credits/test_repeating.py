@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from creditapp.db import transact
+from creditapp.db import transact, transact_at
 from creditapp.models import (
+    Kind,
     Role,
 )
-from creditapp.services import credits
+from creditapp.services import credits, ledger
+from creditapp.services.credits.repeats import ENTRIES_SEARCHED
+from creditapp.services.ledger import Posting
 from tests.factories import (
     actor,
     balance_of,
     change_settings,
+    give,
     make_customer,
     make_staff,
+    new_key,
 )
 from tests.services.credits.desk import NOON, adjust, close, refusal, set_balance, undo
 
@@ -110,6 +116,61 @@ def test_the_same_ticket_is_asked_about_whatever_the_amount(app: Flask) -> None:
     )
 
 
+@pytest.mark.parametrize("first", [{"amount_minor": 500}, {"amount_minor": 700, "ticket_ref": "#81"}])
+def test_the_whole_window_is_searched_however_much_has_been_posted_since(app: Flask, first: dict[str, Any]) -> None:
+    customer = make_customer()
+    entry = adjust(customer, at=NOON, **first)
+    post_others(customer, ENTRIES_SEARCHED - 1)
+
+    sentence = refusal(lambda: adjust(customer, 500, ticket_ref="#81", at=NOON + timedelta(days=1)))
+
+    assert sentence.startswith(f"This looks like a repeat: {entry.reference} ")
+
+
+@pytest.mark.parametrize("first", [{"amount_minor": 500}, {"amount_minor": 700, "ticket_ref": "#81"}])
+def test_behind_a_thousand_newer_entries_nothing_is_searched(app: Flask, first: dict[str, Any]) -> None:
+    customer = make_customer()
+    adjust(customer, at=NOON, **first)
+    post_others(customer, ENTRIES_SEARCHED)
+
+    entry = adjust(customer, 500, ticket_ref="#81", at=NOON + timedelta(days=1))
+
+    assert entry.seq == ENTRIES_SEARCHED + 2
+
+
+def test_the_newest_entry_alike_is_the_one_that_is_named(app: Flask) -> None:
+    customer = make_customer()
+    for amount_minor, ticket_ref in [(500, ""), (700, "#81"), (500, ""), (800, "")]:
+        give(customer, amount_minor, ticket_ref=ticket_ref, at=NOON)
+
+    sentences = [refusal(lambda: adjust(customer, 500, ticket_ref="#81", at=NOON))]
+    give(customer, 700, ticket_ref="#81", at=NOON)
+    sentences.append(refusal(lambda: adjust(customer, 500, ticket_ref="#81", at=NOON)))
+    give(customer, 500, ticket_ref="#81", at=NOON)
+    sentences.append(refusal(lambda: adjust(customer, 500, ticket_ref="#81", at=NOON)))
+
+    assert [sentence.partition(": ")[2].partition(" (")[0] for sentence in sentences] == [
+        f"CR-{customer}-3 of the same amount",
+        f"CR-{customer}-5 for the same ticket",
+        f"CR-{customer}-6 for the same ticket",
+    ]
+
+
+def test_a_reversed_entry_hides_no_earlier_one(app: Flask) -> None:
+    customer = make_customer()
+    adjust(customer, 500)
+    undo(credits.reverse, give(customer, 500))
+
+    assert f"CR-{customer}-1 of the same amount" in refusal(lambda: adjust(customer, 500))
+
+
+def test_only_an_adjustment_can_be_repeated(app: Flask) -> None:
+    customer = make_customer()
+    set_balance(customer, 500, 0)
+
+    assert adjust(customer, 500).seq == 2
+
+
 def test_who_confirms_may_repeat(app: Flask) -> None:
     customer = make_customer()
     adjust(customer, 500)
@@ -156,3 +217,10 @@ def test_what_was_reversed_may_be_posted_again(app: Flask) -> None:
     undo(credits.reverse, adjust(customer, 500))
 
     assert adjust(customer, 500).seq == 3
+
+
+def post_others(customer: int, count: int) -> None:
+    """Post so many entries that look like no other."""
+    posting = Posting(kind=Kind.ADDED, amount_minor=1, description="Credit Added", by=actor(), key="")
+    postings = [(customer, replace(posting, amount_minor=1_000 + n, key=new_key())) for n in range(count)]
+    transact_at(NOON, ledger.post_many, postings)
