@@ -135,3 +135,22 @@ def currency_codes() -> tuple[str, ...]:
         except ValueError:
             continue
     return tuple(sorted(set(codes)))
+
+
+RATE_WHOLE = 10_000
+"""What a rate in basis points is a part of: 1,900 of it are 19 %."""
+
+
+def tax_on(net_minor: int, tax_bp: int) -> int:
+    """Return the tax on an amount without it, rounded half away from zero."""
+    return _divided(net_minor * tax_bp, RATE_WHOLE)
+
+
+def tax_within(gross_minor: int, tax_bp: int) -> int:
+    """Return how much of an amount is the tax that it includes, rounded half away from zero."""
+    return _divided(gross_minor * tax_bp, RATE_WHOLE + tax_bp)
+
+
+def _divided(part: int, whole: int) -> int:
+    rounded = (2 * abs(part) + whole) // (2 * whole)
+    return -rounded if part < 0 else rounded

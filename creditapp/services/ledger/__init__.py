@@ -7,8 +7,8 @@ One entry means: a row in the chain of its customer, a new balance, the lots it 
 sums of its day, all in the same transaction.
 """
 
-from creditapp.services.ledger.accounts import create_accounts, open_account
-from creditapp.services.ledger.chain import LINKS, ZERO_HASH, entry_hash, text_digest
+from creditapp.services.ledger.accounts import create_accounts, open_account, read_all_lots
+from creditapp.services.ledger.chain import LINKS, ZERO_HASH, content_digest, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
 from creditapp.services.ledger.posting import Chunk, post, post_many
 from creditapp.services.ledger.terms import CLASS_ORDER, Account, Entry, Lot, Move, Panel, Posting, reference, zone
@@ -26,11 +26,13 @@ __all__ = [
     "Move",
     "Panel",
     "Posting",
+    "content_digest",
     "create_accounts",
     "entry_hash",
     "open_account",
     "post",
     "post_many",
+    "read_all_lots",
     "reference",
     "text_digest",
     "zone",

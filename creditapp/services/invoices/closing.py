@@ -1,0 +1,170 @@
+"""Undoing an invoice: everything that was on it comes back, exactly once, and nothing can be put on it any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import update
+
+from creditapp.db import now
+from creditapp.errors import InvoiceStateError
+from creditapp.models import CreditClass, InvoiceStatus, Kind
+from creditapp.services import ledger
+from creditapp.services.bills import ALLOCATIONS, Bill, lock_call, move_back, read_bill, write
+from creditapp.services.credits.applying import RULES, grace_of, moves_back, net_draws_call
+from creditapp.services.credits.rule import Rules
+from creditapp.services.ledger import Account, Entry, Panel, Posting
+from creditapp.statements import Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from creditapp.services.actor import Actor
+
+_OPEN = (InvoiceStatus.DRAFT, InvoiceStatus.UNPAID)
+
+
+def cancel(session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str) -> list[Entry]:
+    """Cancel a draft or an unpaid invoice; return the entries that give back what had been paid of it.
+
+    Credit goes back to the lots it came from, money becomes credit. Safe to repeat.
+
+    Raises:
+        InvoiceStateError: it has been paid, or refunded.
+        InvoiceNotFoundError: there is no such invoice.
+    """
+    return _close(session, customer_id, invoice_id, InvoiceStatus.CANCELLED, _OPEN, by=by, key=key)
+
+
+def void(
+    session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str, undo_renewals: bool = False
+) -> list[Entry]:
+    """Cancel an invoice even if it has been paid: it should never have been. As `cancel` otherwise.
+
+    With `undo_renewals`, the subscriptions that its payment moved on are moved back.
+    """
+    allowed = (*_OPEN, InvoiceStatus.PAID)
+    return _close(
+        session, customer_id, invoice_id, InvoiceStatus.CANCELLED, allowed, by=by, key=key, undo_renewals=undo_renewals
+    )
+
+
+def refund_to_credit(
+    session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str, undo_renewals: bool = False
+) -> list[Entry]:
+    """Refund a paid invoice: its credit goes back to its lots, the money paid for it becomes credit. Safe to repeat.
+
+    Raises:
+        InvoiceStateError: it has not been paid, or has been cancelled.
+        InvoiceNotFoundError: there is no such invoice.
+    """
+    return _close(
+        session,
+        customer_id,
+        invoice_id,
+        InvoiceStatus.REFUNDED,
+        (InvoiceStatus.PAID,),
+        by=by,
+        key=key,
+        undo_renewals=undo_renewals,
+    )
+
+
+def _close(  # noqa: PLR0913  (what the verbs above differ in)
+    session: Session,
+    customer_id: int,
+    invoice_id: int,
+    to: InvoiceStatus,
+    allowed: tuple[InvoiceStatus, ...],
+    *,
+    by: Actor,
+    key: str,
+    undo_renewals: bool = False,
+) -> list[Entry]:
+    account, panel, rest = ledger.open_account(
+        session,
+        customer_id,
+        key,
+        ("close", str(to), invoice_id, by.kind, by.id),
+        lock_call(customer_id, invoice_id),
+        net_draws_call(customer_id, invoice_id),
+        debit=False,
+        first=[RULES()],
+    )
+    bill = read_bill(rest[1], invoice_id)
+    if bill.status == to:
+        return []
+    if bill.status not in allowed:
+        raise InvoiceStateError(bill.id, _PROBLEMS[InvoiceStatus(bill.status)])
+    was = bill.status
+    entries = _give_back(session, account, panel, bill, (Rules(*rest[0].rows[0]), rest[2]), by=by, key=key)
+    bill.credit_minor, bill.refunded_minor = 0, bill.paid_minor
+    bill.status, bill.closed_at = to, now(session)
+    undone = move_back(session, customer_id, bill.id) if undo_renewals else []
+    facts = {
+        "was": str(was),
+        "entries": [entry.seq for entry in entries],
+        "undone": [[one.subscription_id, str(one.period_start)] for one in undone],
+    }
+    back_minor = sum(entry.amount_minor for entry in entries)
+    entry_seq = entries[0].seq if entries else None
+    write(
+        session, bill.written(session, str(to), by, amount_minor=back_minor or None, entry_seq=entry_seq, facts=facts)
+    )
+    return entries
+
+
+_PROBLEMS = {
+    InvoiceStatus.DRAFT: "is a draft.",
+    InvoiceStatus.UNPAID: "has not been paid.",
+    InvoiceStatus.PAID: "has been paid: void it, or refund it to credit.",
+    InvoiceStatus.CANCELLED: "has been cancelled.",
+    InvoiceStatus.REFUNDED: "has been refunded.",
+}
+
+
+def _give_back(
+    session: Session,
+    account: Account,
+    panel: Panel,
+    bill: Bill,
+    found: tuple[Rules, Outcome],
+    *,
+    by: Actor,
+    key: str,
+) -> list[Entry]:
+    """Post what gives the invoice's credit back to its lots, and the money paid for it to the customer as credit."""
+    rules, net_draws = found
+    entries = []
+    content = ("close", bill.id, by.kind, by.id)
+    if bill.credit_minor:
+        posting = Posting(
+            kind=Kind.RETURNED,
+            amount_minor=bill.credit_minor,
+            description=f"Credit Returned from Invoice #{bill.id}",
+            by=by,
+            key=key,
+            content=content,
+            moves=moves_back(net_draws, bill.credit_minor, grace_of(session, panel, rules)),
+            invoice_id=bill.id,
+        )
+        entries.append(ledger.post(session, account, panel, posting))
+    if bill.paid_minor > bill.refunded_minor:
+        posting = Posting(
+            kind=Kind.INVOICE_REFUND,
+            amount_minor=bill.paid_minor - bill.refunded_minor,
+            description=f"Refund of Invoice #{bill.id} to Credit",
+            by=by,
+            key=f"{key}:money",
+            content=content,
+            class_=CreditClass.PAID,
+            invoice_id=bill.id,
+        )
+        entries.append(ledger.post(session, account, panel, posting))
+        a = ALLOCATIONS.c
+        session.execute(
+            update(ALLOCATIONS)
+            .where(a.customer_id == bill.customer_id, a.invoice_id == bill.id)
+            .values(refunded_minor=a.amount_minor)
+        )
+    return entries
