@@ -17,16 +17,21 @@ from creditapp.models import (
     CreditAccount,
     CreditClass,
     Customer,
+    Cycle,
     Direction,
     LogIn,
     LogInKind,
+    Product,
+    ProductKind,
     Reason,
     Role,
     RoleRules,
     Setting,
     Staff,
+    Subscription,
+    SubscriptionStatus,
 )
-from creditapp.services import credits, customers, ledger, passwords
+from creditapp.services import credits, customers, ledger, numbers, passwords
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
 from creditapp.services.ledger import Entry
@@ -132,6 +137,28 @@ def reason_named(name: str) -> int:
     return transact(_find_reason, name)
 
 
+def make_product(name: str | None = None, **fields: Any) -> int:  # noqa: ANN401  (columns of `Product`)
+    """Make a monthly product at 10.00 without tax, unless `fields` says otherwise; return its id."""
+    return transact(_insert_product, name or f"Product {next(_numbers)}", fields)
+
+
+def make_subscription(
+    customer_id: int,
+    product_id: int | None = None,
+    *,
+    next_due_on: date = date(2026, 4, 1),
+    **fields: Any,  # noqa: ANN401  (columns of `Subscription`)
+) -> int:
+    """Make an active subscription of this product, or of a new one, at its price and cycle; return its id.
+
+    It began a year before it is next due, on the anchor that this day suggests.
+    """
+    subscription_id = transact(numbers.reserve, "subscriptions")
+    fields = {"next_due_on": next_due_on} | fields
+    transact(_insert_subscription, customer_id, subscription_id, product_id or make_product(), fields)
+    return subscription_id
+
+
 def limit_role(role: Role, *, add_max_minor: int | None = None, remove_max_minor: int | None = None) -> None:
     """Set what people of this role may post alone."""
 
@@ -217,6 +244,41 @@ def _insert_reason(session: Session, name: str, fields: dict[str, Any]) -> int:
     session.add(reason)
     session.flush()
     return reason.id
+
+
+def _insert_product(session: Session, name: str, fields: dict[str, Any]) -> int:
+    moment = now(session)
+    chosen: dict[str, Any] = {
+        "kind": ProductKind.HOSTING,
+        "price_minor": 1000,
+        "cycle": Cycle.MONTHLY,
+        "tax_bp": 0,
+        "is_credit_automatic": True,
+        "is_active": True,
+    } | fields
+    product = Product(name=name, name_key=fold(name), version=1, created_at=moment, updated_at=moment, **chosen)
+    session.add(product)
+    session.flush()
+    return product.id
+
+
+def _insert_subscription(
+    session: Session, customer_id: int, subscription_id: int, product_id: int, fields: dict[str, Any]
+) -> None:
+    product = session.get_one(Product, product_id)
+    moment, due_on = now(session), fields["next_due_on"]
+    chosen: dict[str, Any] = {
+        "label": f"web{next(_numbers)}.example",
+        "location": "",
+        "price_minor": product.price_minor,
+        "cycle": product.cycle,
+        "anchor_day": due_on.day,
+        "started_on": due_on.replace(year=due_on.year - 1, day=min(due_on.day, 28)),
+        "status": SubscriptionStatus.ACTIVE,
+    } | fields
+    keys = {"customer_id": customer_id, "id": subscription_id, "product_id": product_id}
+    session.add(Subscription(**keys, **chosen, version=1, created_at=moment, updated_at=moment))
+    session.flush()
 
 
 def _find_reason(session: Session, name: str) -> int:
