@@ -201,7 +201,13 @@ def test_credit_that_came_back_after_a_void_is_voided_in_full(browser: Browser) 
     page = browser.open(entry_page(customer, 1))
 
     assert "Voided in full. Used $0.00 Voided $10.00 Left $0.00" in page.words("entry")
-    assert "This entry has been voided in full." in page.words("entry")
+    assert [row[1] for row in page.rows("draws")] == [
+        "Went to: Credit Removed",
+        f"Taken back by: Void of CR-{customer}-1",
+        f"Came back by: Reversal of CR-{customer}-2",
+        f"Taken back by: Void of CR-{customer}-1",
+    ]
+    assert "This entry has been voided in full." in browser.open(f"{entry_page(customer, 1)}/void").text
 
 
 @pytest.mark.money

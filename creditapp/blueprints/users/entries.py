@@ -37,6 +37,7 @@ DRAWS_MAX = 200
 @requires(Permission.CREDIT_READ)
 def entry(customer_id: int, seq: int) -> ResponseReturnValue:
     session, customer, found = db.session(), profile_or_404(customer_id), entry_or_404(customer_id, seq)
+    undoings = entries.undoings(session, customer_id, seq)
     return render_page(
         "users/entry.html",
         crumbs=_crumbs(customer_id, customer.name, seq),
@@ -45,9 +46,9 @@ def entry(customer_id: int, seq: int) -> ResponseReturnValue:
         reference=ledger.reference,
         undo=undoable(found, authority.of_role(session, current_user.role)),
         undone=words_of_undoing(found),
-        undoings=entries.undoings(session, customer_id, seq),
+        undoings=undoings,
         undoing_columns=UNDOING_COLUMNS,
-        draws=_draws(customer_id, seq),
+        draws=_draws(customer_id, seq, {one.seq for one in undoings}),
         draw_columns=DRAW_COLUMNS,
         last_day=last_day(found.lot_expires_at) if found.lot_expires_at else None,
         is_expired=found.lot_expires_at is not None and found.lot_expires_at <= datetime.now(UTC),
@@ -111,15 +112,15 @@ class _Draw:
     class_: str
 
 
-def _draws(customer_id: int, seq: int) -> list[_Draw]:
-    """Say in words what this entry did to lots, and what others did to its own."""
+def _draws(customer_id: int, seq: int, undoings: set[int]) -> list[_Draw]:
+    """Say in words what this entry did to lots, and what others did to its own; `undoings` took it back."""
     session = db.session()
     said = []
     for one in lots.came_from(session, customer_id, seq):
         verb = "Taken from" if one.amount_minor > 0 else "Given back to"
         said.append(_Draw(f"{verb}: {one.description}", one.seq, abs(one.amount_minor), one.posted_at, one.class_))
     for one in lots.went_to(session, customer_id, seq, most=DRAWS_MAX):
-        verb = "Went to" if one.amount_minor > 0 else "Came back by"
+        verb = "Taken back by" if one.seq in undoings else "Went to" if one.amount_minor > 0 else "Came back by"
         said.append(_Draw(f"{verb}: {one.description}", one.seq, abs(one.amount_minor), one.posted_at, one.class_))
     return said
 
