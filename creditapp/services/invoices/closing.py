@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
 
@@ -81,11 +81,12 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     key: str,
     undo_renewals: bool = False,
 ) -> list[Entry]:
+    content = ("close", str(to), invoice_id, by.kind, by.id)
     account, panel, rest = ledger.open_account(
         session,
         customer_id,
         key,
-        ("close", str(to), invoice_id, by.kind, by.id),
+        content,
         lock_call(customer_id, invoice_id),
         net_draws_call(customer_id, invoice_id),
         debit=False,
@@ -97,7 +98,8 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     if bill.status not in allowed:
         raise InvoiceStateError(bill.id, _PROBLEMS[InvoiceStatus(bill.status)])
     was = bill.status
-    entries = _give_back(session, account, panel, bill, (Rules(*rest[0].rows[0]), rest[2]), by=by, key=key)
+    found = Rules(*rest[0].rows[0]), rest[2]
+    entries = _give_back(session, account, panel, bill, found, by=by, key=key, content=content)
     bill.credit_minor, bill.refunded_minor = 0, bill.paid_minor
     bill.status, bill.closed_at = to, now(session)
     undone = move_back(session, customer_id, bill.id) if undo_renewals else []
@@ -123,7 +125,7 @@ _PROBLEMS = {
 }
 
 
-def _give_back(
+def _give_back(  # noqa: PLR0913  (what two entries depend on)
     session: Session,
     account: Account,
     panel: Panel,
@@ -132,11 +134,11 @@ def _give_back(
     *,
     by: Actor,
     key: str,
+    content: tuple[Any, ...],
 ) -> list[Entry]:
     """Post what gives the invoice's credit back to its lots, and the money paid for it to the customer as credit."""
     rules, net_draws = found
     entries = []
-    content = ("close", bill.id, by.kind, by.id)
     if bill.credit_minor:
         posting = Posting(
             kind=Kind.RETURNED,

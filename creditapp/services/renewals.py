@@ -1,0 +1,310 @@
+"""Renewal invoices: one for each subscription and period, however often and by how many workers this is run.
+
+`due_after` names the next subscriptions that are due, `renew` makes their invoices, a chunk in a transaction, and uses
+credit on them by the rule. Amounts are minor units, days are the panel's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select, tuple_, update
+
+from creditapp.db import Base, now
+from creditapp.errors import DomainError
+from creditapp.models import Cycle, InvoiceKind, InvoiceStatus, Product, Setting, Subscription, SubscriptionStatus
+from creditapp.services import ledger
+from creditapp.services.actor import SYSTEM
+from creditapp.services.bills import EVENTS, INVOICES, LINES, Bill, event_row
+from creditapp.services.credits.applying import (
+    applied_posting,
+    automatic_key,
+    overrides_of,
+    owed,
+    read_rules,
+    usable_in,
+)
+from creditapp.services.credits.rule import Trigger, decide
+from creditapp.services.invoices.lines import Line, Sums, price
+from creditapp.services.ledger import Chunk
+from creditapp.services.periods import next_start
+from creditapp.statements import Call, Prepared, insert_rows, run_many
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+CHUNK = 500
+SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """A subscription whose next period is to be invoiced."""
+
+    next_due_on: date
+    customer_id: int
+    subscription_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of one subscription: its invoice, or why there is none."""
+
+    customer_id: int
+    subscription_id: int
+    period_start: date
+    invoice_id: int | None = None
+    total_minor: int = 0
+    credit_minor: int = 0
+    status: str = ""
+    refusal: DomainError | None = None
+    """Why no invoice was made; None where another run had made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subscribed:
+    """A subscription inside this transaction, with what its product says."""
+
+    customer_id: int
+    id: int
+    label: str
+    price_minor: int
+    cycle: str
+    anchor_day: int
+    next_due_on: date
+    product_id: int
+    paid_until: date | None
+    product: str
+    tax_bp: int
+    is_credit_automatic: bool
+
+    def line(self, start: date, end: date) -> Line:
+        """Return what one period is charged as."""
+        return Line(
+            description=f"{self.product}: {self.label}" if self.label else self.product,
+            unit_minor=self.price_minor,
+            tax_bp=self.tax_bp,
+            product_id=self.product_id,
+            subscription_id=self.id,
+            period_start=start,
+            period_end=end,
+            is_credit_automatic=self.is_credit_automatic,
+        )
+
+    def bill(self, invoice_id: int, sums: Sums) -> Bill:
+        """Return its next invoice, without anything paid and without history."""
+        return Bill(
+            customer_id=self.customer_id,
+            id=invoice_id,
+            kind=str(InvoiceKind.RENEWAL),
+            status=str(InvoiceStatus.UNPAID),
+            total_minor=sums.total_minor,
+            eligible_minor=sums.eligible_minor,
+            credit_minor=0,
+            paid_minor=0,
+            refunded_minor=0,
+            due_on=self.next_due_on,
+            paid_at=None,
+            closed_at=None,
+            payment_started_at=None,
+            subscription_id=self.id,
+            events=0,
+            version=1,
+        )
+
+
+def horizon(session: Session, on: date) -> date:
+    """Return up to which day periods are invoiced on this day: invoices are made some days before they are due."""
+    lead_days: int = session.execute(select(Setting.renewal_lead_days).where(Setting.id == 1)).scalar_one()
+    return on + timedelta(days=lead_days)
+
+
+def due_after(session: Session, until: date, after: Due | None = None, *, most: int = CHUNK) -> list[Due]:
+    """Return the next active subscriptions with a period that begins by `until` and has no invoice yet."""
+    s = Subscription
+    key = tuple_(s.next_due_on, s.customer_id, s.id)
+    statement = (
+        select(s.next_due_on, s.customer_id, s.id)
+        .where(s.status == SubscriptionStatus.ACTIVE, s.next_due_on <= until)
+        .order_by(s.next_due_on, s.customer_id, s.id)
+        .limit(most)
+    )
+    if after is not None:
+        statement = statement.where(key > tuple_(after.next_due_on, after.customer_id, after.subscription_id))
+    return [Due(*row) for row in session.execute(statement)]
+
+
+def renew(session: Session, due: Sequence[Due], first_invoice_id: int, *, on: date) -> list[Renewed]:
+    """Invoice one period of each of these subscriptions, and use credit on the invoices as the rule allows.
+
+    The invoices get the numbers from `first_invoice_id` on, one for each subscription was reserved. A subscription that
+    another run has moved on meanwhile is left alone. A customer who is refused is named, and the others go on.
+    """
+    run = _Run(session, due, on)
+    results = []
+    for number, subscribed in enumerate(_lock(session, due), start=first_invoice_id):
+        try:
+            renewed = run.renew(subscribed, number)
+        except DomainError as refusal:
+            renewed = Renewed(subscribed.customer_id, subscribed.id, subscribed.next_due_on, refusal=refusal)
+        if renewed is not None:
+            results.append(renewed)
+    run.write()
+    return results
+
+
+class _Run:
+    """One chunk of renewals: what it depends on, and the rows it comes to."""
+
+    def __init__(self, session: Session, due: Sequence[Due], on: date) -> None:
+        self.session, self.on, self.moment = session, on, now(session)
+        self.rules = read_rules(session)
+        customer_ids = sorted({one.customer_id for one in due})
+        self.chunk = Chunk(session, customer_ids, ())
+        self.overrides = overrides_of(session, customer_ids)
+        s = Setting
+        self.currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
+        self.invoiced = _invoiced(session, due)
+        self.invoices: list[dict[str, Any]] = []
+        self.lines: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.moves: list[Call] = []
+
+    def renew(self, subscribed: _Subscribed, invoice_id: int) -> Renewed | None:
+        """Invoice the next period; None if it has been invoiced before."""
+        self.chunk.account(subscribed.customer_id)
+        start = subscribed.next_due_on
+        end = next_start(start, Cycle(subscribed.cycle), subscribed.anchor_day)
+        if (subscribed.customer_id, subscribed.id, start) in self.invoiced:
+            self._move(subscribed, end, subscribed.paid_until)
+            return None
+        priced, sums = price([subscribed.line(start, end)], is_gross=self.is_gross)
+        bill = subscribed.bill(invoice_id, sums)
+        bill.settle(self.moment)
+        self._say(bill, "issued", amount_minor=sums.total_minor)
+        if bill.due_minor:
+            self._use_credit(bill)
+        self.invoices.append(self._row(bill, sums, subscribed, start, end))
+        self.lines += [{"customer_id": bill.customer_id, "invoice_id": bill.id, **row} for row in priced]
+        self._move(subscribed, end, end if bill.status == InvoiceStatus.PAID else subscribed.paid_until)
+        return Renewed(
+            bill.customer_id, subscribed.id, start, bill.id, bill.total_minor, bill.credit_minor, str(bill.status)
+        )
+
+    def write(self) -> None:
+        insert_rows(self.session, INVOICES, self.invoices)
+        insert_rows(self.session, LINES, self.lines)
+        insert_rows(self.session, EVENTS, self.events)
+        self.chunk.write()
+        run_many(self.session, self.moves)
+
+    def _use_credit(self, bill: Bill) -> None:
+        """Use credit on a new invoice, and keep in its history what was decided and why."""
+        account = self.chunk.account(bill.customer_id)
+        decision = decide(
+            self.rules,
+            owed(bill),
+            usable_in(self.session, account, bill.due_minor),
+            trigger=Trigger.NEW,
+            is_frozen=account.frozen_at is not None,
+            override=self.overrides.get(bill.customer_id),
+        )
+        facts = {"trigger": str(Trigger.NEW), **decision.facts}
+        if not decision.amount_minor:
+            self._say(bill, "credit_not_applied", facts=facts)
+            return
+        posting = applied_posting(bill, decision.amount_minor, by=SYSTEM, key=automatic_key(bill))
+        entry = self.chunk.post(bill.customer_id, posting)
+        bill.credit_minor += decision.amount_minor
+        bill.settle(self.moment)
+        self._say(bill, "credit_applied", amount_minor=decision.amount_minor, entry_seq=entry.seq, facts=facts)
+
+    def _say(self, bill: Bill, action: str, **facts: Any) -> None:  # noqa: ANN401  (columns of the history)
+        bill.events += 1
+        self.events.append(event_row(bill.customer_id, bill.id, bill.events, self.moment, action, SYSTEM, **facts))
+
+    def _move(self, subscribed: _Subscribed, end: date, paid_until: date | None) -> None:
+        """Move the subscription on by one period."""
+        self.moves.append(
+            _MOVE(
+                its_customer=subscribed.customer_id,
+                its_id=subscribed.id,
+                end=end,
+                paid=paid_until,
+                moment=self.moment,
+            )
+        )
+
+    def _row(self, bill: Bill, sums: Sums, subscribed: _Subscribed, start: date, end: date) -> dict[str, Any]:
+        return {
+            **{name: getattr(bill, name) for name in _OF_BILL},
+            "kind": str(bill.kind),
+            "status": str(bill.status),
+            "currency": self.currency,
+            "is_gross": self.is_gross,
+            "net_minor": sums.net_minor,
+            "tax_minor": sums.tax_minor,
+            "issued_on": self.on,
+            "period_start": start,
+            "period_end": end,
+            "note": "",
+            "actor": SYSTEM.kind,
+            "actor_id": None,
+            "key": f"renewal:{subscribed.id}:{start}",
+            "key_digest": ledger.content_digest(("renewal", subscribed.id, str(start))),
+            "created_at": self.moment,
+            "updated_at": self.moment,
+        }
+
+
+_OF_BILL = (
+    *("customer_id", "id", "total_minor", "eligible_minor", "credit_minor", "paid_minor", "refunded_minor", "due_on"),
+    *("paid_at", "closed_at", "payment_started_at", "subscription_id", "events", "version"),
+)
+
+
+def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
+    """Lock those of the subscriptions that are still due, and read them, by customer and number."""
+    s, p = Subscription, Product
+    wanted = [(one.next_due_on, one.customer_id, one.subscription_id) for one in due]
+    rows = session.execute(
+        select(s.customer_id, s.id, s.label, s.price_minor, s.cycle, s.anchor_day, s.next_due_on, s.product_id)
+        .add_columns(s.paid_until, p.name, p.tax_bp, p.is_credit_automatic)
+        .join(p, p.id == s.product_id)
+        .where(
+            tuple_(s.customer_id, s.id).in_([(customer_id, its_id) for _day, customer_id, its_id in wanted]),
+            s.status == SubscriptionStatus.ACTIVE,
+        )
+        .order_by(s.customer_id, s.id)
+        .with_for_update(of=s)
+    )
+    return [found for found in (_Subscribed(*row) for row in rows) if _key_of(found) in set(wanted)]
+
+
+def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:
+    return subscribed.next_due_on, subscribed.customer_id, subscribed.id
+
+
+def _invoiced(session: Session, due: Sequence[Due]) -> set[tuple[int, int, date]]:
+    """Return which of these periods have an invoice already: somebody has turned a subscription back."""
+    i = INVOICES.c
+    wanted = [(one.customer_id, one.subscription_id, one.next_due_on) for one in due]
+    key = tuple_(i.customer_id, i.subscription_id, i.period_start)
+    found = session.execute(select(i.customer_id, i.subscription_id, i.period_start).where(key.in_(wanted)))
+    return {(row[0], row[1], row[2]) for row in found}
+
+
+_S = SUBSCRIPTIONS.c
+_MOVE = Prepared(
+    update(SUBSCRIPTIONS)
+    .where(_S.customer_id == bindparam("its_customer"), _S.id == bindparam("its_id"))
+    .values(
+        next_due_on=bindparam("end", type_=_S.next_due_on.type),
+        paid_until=bindparam("paid", type_=_S.paid_until.type),
+        version=_S.version + 1,
+        updated_at=bindparam("moment", type_=_S.updated_at.type),
+    )
+)
