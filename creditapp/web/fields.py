@@ -199,3 +199,9 @@ def refuse(field: Field, error: DomainError) -> None:
 def refuse_form(form: BaseForm, error: DomainError) -> None:
     """Show at the top what the business refused, where no single field is to blame."""
     form.form_errors = [*form.form_errors, error.sentence(current_panel().currency.format)]
+
+
+def tell_saved(field: Field, words: str, value: Any = None) -> None:  # noqa: ANN401  (what the box would hold)
+    """Say beside the field what is saved now, where that is not what it holds."""
+    if field.data != (words if value is None else value):
+        field.errors = [*field.errors, f"Saved meanwhile: {words}."]

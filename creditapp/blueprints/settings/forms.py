@@ -20,7 +20,7 @@ from creditapp.services.settings import (
     SettingFields,
     time_zones,
 )
-from creditapp.web.fields import AmountField, CountField, LineField, VersionField
+from creditapp.web.fields import AmountField, CountField, LineField, VersionField, tell_saved
 from creditapp.web.filters import plain
 from creditapp.web.forms import Form
 
@@ -115,12 +115,6 @@ for _role in LIMITED:
     setattr(LimitsForm, f"{_role}_add", AmountField(f"{_role.label}: adds at most", required=False))
     setattr(LimitsForm, f"{_role}_remove", AmountField(f"{_role.label}: removes at most", required=False))
     setattr(LimitsForm, f"{_role}_own", BooleanField(f"{_role.label}: reverses only own entries of the day"))
-
-
-def tell_saved(field: Field, words: str, value: Any = None) -> None:  # noqa: ANN401  (what the box would hold)
-    """Say beside the field what is saved now, where that is not what it holds."""
-    if field.data != (words if value is None else value):
-        field.errors = [*field.errors, f"Saved meanwhile: {words}."]
 
 
 def _place(name: str) -> SelectChoice:

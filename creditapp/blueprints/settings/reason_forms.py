@@ -8,11 +8,10 @@ from wtforms import BooleanField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 from wtforms.validators import Regexp, ValidationError
 
-from creditapp.blueprints.settings.forms import tell_saved
 from creditapp.models import CreditClass, Direction, Reason
 from creditapp.services.reasons import EXPIRY_DAYS_MAX, NAME_CHARS_MAX, ReasonFields
 from creditapp.text import LINE_CHARS_MAX, fold
-from creditapp.web.fields import AmountField, CountField, LineField, SubmissionField, VersionField
+from creditapp.web.fields import AmountField, CountField, LineField, SubmissionField, VersionField, tell_saved
 from creditapp.web.filters import plain
 from creditapp.web.forms import Form
 

@@ -10,7 +10,6 @@ from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.detail import limit_words
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import SetBalanceForm
-from creditapp.blueprints.users.refusals import place
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.permissions import Permission, requires
@@ -18,6 +17,7 @@ from creditapp.queries import authority
 from creditapp.services import credits
 from creditapp.web.notices import announce
 from creditapp.web.pages import render_page
+from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 
 

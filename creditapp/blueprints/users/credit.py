@@ -9,13 +9,13 @@ from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.detail import WayOut, render_customer
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import AdjustCreditForm
-from creditapp.blueprints.users.refusals import place
 from creditapp.db import transact
 from creditapp.errors import BalanceLimitError, DomainError, DuplicateAdjustmentError, InsufficientCreditError
 from creditapp.permissions import Permission, requires
 from creditapp.services import credits
 from creditapp.web.filters import money, plain
 from creditapp.web.notices import announce
+from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 
 

@@ -14,7 +14,6 @@ from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.detail import last_day, limit_words
 from creditapp.blueprints.users.finding import entry_or_404, profile_or_404
 from creditapp.blueprints.users.forms import ReverseForm, TakeBackForm
-from creditapp.blueprints.users.refusals import place
 from creditapp.blueprints.users.undoing import undoable, words_of_undoing
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
@@ -25,6 +24,7 @@ from creditapp.web.filters import plain
 from creditapp.web.lists import Column
 from creditapp.web.notices import announce
 from creditapp.web.pages import render_page
+from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 
 UNDOING_COLUMNS = (Column("When"), Column("What"), Column("Amount", numeric=True), Column("Entry"))

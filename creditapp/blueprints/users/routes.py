@@ -13,7 +13,6 @@ from creditapp.blueprints.users.detail import render_customer
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import AdjustCreditForm, CustomerForm
 from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page
-from creditapp.blueprints.users.refusals import place
 from creditapp.db import snapshot, transact
 from creditapp.errors import CustomerClosedError, DomainError, StaleFormError
 from creditapp.models import CustomerStatus
@@ -27,6 +26,7 @@ from creditapp.web.lists import link
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
+from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 from creditapp.web.throttle import EXPORTS, limiter
 

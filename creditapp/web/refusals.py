@@ -16,6 +16,8 @@ from creditapp.errors import (
     InsufficientCreditError,
     KeyReusedError,
     NoteRequiredError,
+    PeriodStartError,
+    ProductError,
     ReasonError,
     ReversalExceedsError,
     TakenError,
@@ -37,7 +39,9 @@ _BESIDE: dict[type[DomainError], tuple[str, ...]] = {
     ReasonError: ("reason",),
     NoteRequiredError: ("note",),
     DuplicateAdjustmentError: ("repeat_ok",),
-    TakenError: ("external_id",),
+    TakenError: ("external_id", "name"),
+    ProductError: ("product",),
+    PeriodStartError: ("anchor_day",),
 }
 
 
