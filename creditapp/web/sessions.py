@@ -30,6 +30,8 @@ from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
 from creditapp.web.notices import notify
 
 _SECRET_FIELDS = {"password", "csrf_token", "submission"}
+_NEXT_CHARS_MAX = 2000
+"""A longer address does not fit into another one: after signing in the page opens without its arguments."""
 _DRAFT_FIELDS_MAX = 200
 _DRAFT_FIELD_CHARS_MAX = 10_000
 _DRAFT_BYTES_MAX = 64 * 1024
@@ -128,7 +130,8 @@ def start(token: str) -> None:
 def _ask_to_sign_in() -> Response:
     """Send to the sign-in page, keeping what was typed where the session has merely run out."""
     if request.method in {"GET", "HEAD"}:
-        return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")))
+        asked = request.full_path.rstrip("?")
+        return redirect(url_for("auth.sign_in", next=asked if len(asked) <= _NEXT_CHARS_MAX else request.path))
     if not _can_be_opened(request.path):
         _say_it_ended(is_kept=False)
         return redirect(url_for("auth.sign_in"), 303)
