@@ -13,7 +13,7 @@ from creditapp.services.bills.bill import (
     status,
     write,
 )
-from creditapp.services.bills.moved import Moved, move_back, move_on, moved_by
+from creditapp.services.bills.moved import Moved, drop_pending, move_back, move_on, moved_by
 
 __all__ = [
     "ALLOCATIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "LINES",
     "Bill",
     "Moved",
+    "drop_pending",
     "event_row",
     "lock_call",
     "move_back",

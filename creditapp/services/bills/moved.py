@@ -76,3 +76,18 @@ def move_back(session: Session, customer_id: int, invoice_id: int) -> list[Moved
             .values(paid_until=one.period_start, version=s.version + 1, updated_at=now(session))
         )
     return moved
+
+
+def drop_pending(session: Session, customer_id: int, invoice_id: int, day: date) -> None:
+    """Cancel what was ordered on an invoice and never paid for."""
+    s, line = SUBSCRIPTIONS.c, LINES.c
+    named = select(line.subscription_id).where(
+        line.customer_id == customer_id, line.invoice_id == invoice_id, line.subscription_id.is_not(None)
+    )
+    session.execute(
+        update(SUBSCRIPTIONS)
+        .where(s.customer_id == customer_id, s.id.in_(named), s.status == SubscriptionStatus.PENDING)
+        .values(
+            status=str(SubscriptionStatus.CANCELLED), cancelled_on=day, version=s.version + 1, updated_at=now(session)
+        )
+    )

@@ -8,9 +8,9 @@ from sqlalchemy import update
 
 from creditapp.db import now
 from creditapp.errors import InvoiceStateError
-from creditapp.models import CreditClass, InvoiceStatus, Kind
+from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
 from creditapp.services import ledger
-from creditapp.services.bills import ALLOCATIONS, Bill, lock_call, move_back, read_bill, write
+from creditapp.services.bills import ALLOCATIONS, Bill, drop_pending, lock_call, move_back, read_bill, write
 from creditapp.services.credits.applying import RULES, grace_of, moves_back, net_draws_call
 from creditapp.services.credits.rule import Rules
 from creditapp.services.ledger import Account, Entry, Panel, Posting
@@ -103,6 +103,8 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     bill.credit_minor, bill.refunded_minor = 0, bill.paid_minor
     bill.status, bill.closed_at = to, now(session)
     undone = move_back(session, customer_id, bill.id) if undo_renewals else []
+    if bill.kind == InvoiceKind.ORDER:
+        drop_pending(session, customer_id, bill.id, panel.day_of(now(session)))
     facts = {
         "was": str(was),
         "entries": [entry.seq for entry in entries],
