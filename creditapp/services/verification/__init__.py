@@ -1,4 +1,4 @@
-"""Proof that the books are right: entries = balances = lots = days = totals, and both chains are whole.
+"""Proof that the books are right: entries = balances = lots = days = totals = invoices and payments, chains whole.
 
 Every check streams; what it finds names the row and says what is wrong. An empty report is the proof.
 """
@@ -15,6 +15,7 @@ from creditapp.services.verification.audit_chain import check_audit
 from creditapp.services.verification.entries import check_entries
 from creditapp.services.verification.findings import Finding
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
+from creditapp.services.verification.invoices import check_invoices
 from creditapp.services.verification.reading import any_text
 from creditapp.services.verification.sealed import check_seals
 from creditapp.services.verification.sums import check_sums
@@ -50,6 +51,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_kinds(session)
         yield from check_entries(session)
         yield from check_sums(session)
+        yield from check_invoices(session)
         yield from check_audit(session)
         if seals is not None:
             yield from check_seals(session, seals)

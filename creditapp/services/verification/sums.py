@@ -6,33 +6,16 @@ engines understand all of them, and answer from the primary keys without holding
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
-
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from creditapp.db import Base
 from creditapp.models import TOTAL_SHARDS
 from creditapp.services.verification.findings import Finding
+from creditapp.services.verification.laws import Law, ask
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
     from sqlalchemy.orm import Session
-
-ROWS_AT_ONCE = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class _Law:
-    """A question that finds the rows which break it; `sentence` is filled with what follows the first two columns."""
-
-    check: str
-    question: str
-    sentence: str
-    values: Mapping[str, int] = field(default_factory=dict)
-
 
 _ORPHANS = """
     SELECT t.customer_id, t.{seq} FROM {table} t
@@ -40,7 +23,7 @@ _ORPHANS = """
 """
 
 _LAWS = (
-    _Law(
+    Law(
         "account",
         """
         SELECT DISTINCT e.customer_id, NULL FROM credit_entries e
@@ -48,10 +31,10 @@ _LAWS = (
         """,
         "it has entries and no account",
     ),
-    _Law("lots", _ORPHANS.format(table="credit_lots", seq="seq"), "there is a lot and no entry"),
-    _Law("draws", _ORPHANS.format(table="credit_draws", seq="entry_seq"), "there are draws and no entry"),
-    _Law("text", _ORPHANS.format(table="credit_entry_texts", seq="seq"), "there is a text and no entry"),
-    _Law(
+    Law("lots", _ORPHANS.format(table="credit_lots", seq="seq"), "there is a lot and no entry"),
+    Law("draws", _ORPHANS.format(table="credit_draws", seq="entry_seq"), "there are draws and no entry"),
+    Law("text", _ORPHANS.format(table="credit_entry_texts", seq="seq"), "there is a text and no entry"),
+    Law(
         "lots",
         """
         SELECT e.customer_id, e.seq, e.amount_minor, l.opening_minor
@@ -64,7 +47,7 @@ _LAWS = (
         """,
         "an entry of {} has a lot of {}",
     ),
-    _Law(
+    Law(
         "lots",
         """
         SELECT l.customer_id, l.seq, l.remaining_minor,
@@ -77,7 +60,7 @@ _LAWS = (
         """,
         "its lot has {} left; its draws leave {}",
     ),
-    _Law(
+    Law(
         "lots",
         """
         SELECT a.customer_id, NULL, a.balance_minor,
@@ -88,7 +71,7 @@ _LAWS = (
         """,
         "the balance is {}, what is left of the lots sums to {}",
     ),
-    _Law(
+    Law(
         "draws",
         """
         SELECT e.customer_id, e.seq, e.amount_minor, COALESCE(SUM(d.amount_minor), 0)
@@ -102,7 +85,7 @@ _LAWS = (
         """,
         "an entry of {} draws {}",
     ),
-    _Law(
+    Law(
         "draws",
         """
         SELECT d.customer_id, d.entry_seq, d.amount_minor, d.lot_seq, e.amount_minor
@@ -112,7 +95,7 @@ _LAWS = (
         """,
         "its draw of {} on lot {} has the sign of the entry of {}",
     ),
-    _Law(
+    Law(
         "reversals",
         """
         SELECT r.customer_id, r.seq, r.amount_minor, o.amount_minor, o.kind
@@ -124,7 +107,7 @@ _LAWS = (
         """,
         "{} cannot reverse {} (“{}”)",
     ),
-    _Law(
+    Law(
         "reversals",
         """
         SELECT o.customer_id, o.seq, o.amount_minor, SUM(r.amount_minor)
@@ -136,7 +119,7 @@ _LAWS = (
         """,
         "of {}, {} is reversed",
     ),
-    _Law(
+    Law(
         "reversals",
         """
         SELECT r.customer_id, r.seq, d.lot_seq
@@ -147,7 +130,7 @@ _LAWS = (
         """,
         "it takes back a lot's entry and draws on lot {} instead",
     ),
-    _Law(
+    Law(
         "reversals",
         """
         SELECT r.customer_id, r.seq, d.lot_seq
@@ -162,7 +145,7 @@ _LAWS = (
         """,
         "it gives lot {} more than was drawn from it",
     ),
-    _Law(
+    Law(
         "pairs",
         """
         SELECT e.customer_id, e.seq, e.kind, e.other_customer_id, e.other_seq
@@ -176,7 +159,7 @@ _LAWS = (
         """,
         "“{}” and its other half, CR-{}-{}, do not match",
     ),
-    _Law(
+    Law(
         "days",
         """
         SELECT NULL, NULL, day, kind, reason_id, class, -SUM(amount_minor), -SUM(lines)
@@ -207,7 +190,7 @@ _LAWS = (
         """,
         "on {}, “{}”, reason {}, {}: the sums differ from the entries by {} in {} lines",
     ),
-    _Law(
+    Law(
         "totals",
         """
         SELECT NULL, NULL, shard, -SUM(balance_minor), -SUM(holders)
@@ -222,40 +205,40 @@ _LAWS = (
         HAVING SUM(balance_minor) <> 0 OR SUM(holders) <> 0
         """,
         "shard {}: the total differs from the balances by {}, the holders by {}",
-        {"shards": TOTAL_SHARDS},
+        values={"shards": TOTAL_SHARDS},
     ),
 )
 
 
 def check_sums(session: Session) -> Iterator[Finding]:
     """Yield what does not add up."""
-    connection = session.connection()
-    laws = (*_LAWS, *_whole_numbers()) if connection.dialect.name == "sqlite" else _LAWS
-    for law in laws:
-        try:
-            yield from _broken(connection, law)
-        except OperationalError as error:
-            if "overflow" not in str(error.orig):
-                raise
-            yield Finding("sums", None, None, f"the database cannot add up the {law.check}: {error.orig}")
+    yield from ask(session, _LAWS)
+    if session.connection().dialect.name == "sqlite":
+        yield from ask(session, _whole_numbers())
 
 
-def _broken(connection: Connection, law: _Law) -> Iterator[Finding]:
-    question, options = text(law.question), {"yield_per": ROWS_AT_ONCE}
-    with connection.execute(question, law.values, execution_options=options) as rows:
-        for customer_id, seq, *facts in rows:
-            yield Finding(law.check, customer_id, seq, law.sentence.format(*facts))
+_NUMBERED = {
+    "invoices": ("id", "invoice"),
+    "invoice_lines": ("invoice_id", "invoice"),
+    "invoice_events": ("invoice_id", "invoice"),
+    "payments": ("id", "payment"),
+    "payment_allocations": ("payment_id", "payment"),
+    "subscriptions": ("id", "subscription"),
+}
+"""Tables of customers that hold no entries: the column that says which row it is, and what that numbers."""
 
 
-def _whole_numbers() -> Iterator[_Law]:
+def _whole_numbers() -> Iterator[Law]:
     """SQLite keeps whatever it is given: ask whether every amount is a whole number."""
     for table in Base.metadata.sorted_tables:
         owner = "customer_id" if "customer_id" in table.c else "NULL"
-        seq = "seq" if "seq" in table.c and owner != "NULL" else "NULL"
+        number, of = _NUMBERED.get(
+            table.name, ("seq" if {"customer_id", "seq"} <= set(table.c.keys()) else "NULL", "entry")
+        )
         for column in table.c:
             if column.name.endswith("_minor"):
                 question = (
-                    f"SELECT {owner}, {seq}, typeof({column.name}) FROM {table.name} "  # noqa: S608  (our own names)
+                    f"SELECT {owner}, {number}, typeof({column.name}) FROM {table.name} "  # noqa: S608  (our own names)
                     f"WHERE typeof({column.name}) NOT IN ('integer', 'null')"
                 )
-                yield _Law("whole numbers", question, f"{table.name}.{column.name} is {{}}")
+                yield Law("whole numbers", question, f"{table.name}.{column.name} is {{}}", of)
