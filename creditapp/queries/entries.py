@@ -42,6 +42,9 @@ class EntryFacts:
     description: str
     is_quiet: bool
     reversed_seq: int | None
+    invoice_id: int | None
+    payment_id: int | None
+    subscription_id: int | None
     other_customer_id: int | None
     other_seq: int | None
     actor: str
@@ -143,7 +146,8 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
     e, t, lot = CreditEntry, CreditEntryText, CreditLot
     statement = (
         select(e.customer_id, e.seq, e.kind, e.amount_minor, e.balance_after_minor, e.description, e.is_quiet)
-        .add_columns(e.reversed_seq, e.other_customer_id, e.other_seq, e.actor, e.actor_id, e.key)
+        .add_columns(e.reversed_seq, e.invoice_id, e.payment_id, e.subscription_id)
+        .add_columns(e.other_customer_id, e.other_seq, e.actor, e.actor_id, e.key)
         .add_columns(e.effective_on, e.day, e.posted_at, Staff.name, Reason.name, Reason.position)
         .add_columns(t.note, t.customer_note, t.ticket_ref, t.erased_at)
         .add_columns(lot.class_, lot.opening_minor, lot.remaining_minor, lot.expires_at)
