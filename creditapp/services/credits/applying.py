@@ -13,7 +13,7 @@ from creditapp.errors import ApplyExceedsError, InvoiceStateError, NotApplicable
 from creditapp.models import CreditDraw, CreditLot, Customer, InvoiceEvent, InvoiceStatus, Kind, Setting
 from creditapp.services import ledger
 from creditapp.services.actor import SYSTEM, Actor
-from creditapp.services.bills import Bill, lock_call, move_back, move_on, read_bill
+from creditapp.services.bills import Bill, lock_call, move_back, move_on, read_bill, write
 from creditapp.services.credits.rule import Decision, Owed, Rules, Trigger, Why, decide
 from creditapp.services.ledger import Account, Entry, Move, Panel, Posting
 from creditapp.statements import Call, Outcome, Prepared, run
@@ -87,7 +87,8 @@ def apply(
 def apply_automatically(session: Session, customer_id: int, invoice_id: int, *, trigger: Trigger) -> Applied:
     """Use what credit the rule allows, and return what came of it; nothing is refused, the decision says why not.
 
-    May be repeated at will: what the rule allows now is used once.
+    May be repeated at will: what the rule allows now is used once. That a new invoice got nothing, and why, is kept in
+    its history.
 
     Raises:
         InvoiceNotFoundError, CustomerNotFoundError, CustomerClosedError: there is no such invoice or customer.
@@ -99,6 +100,9 @@ def apply_automatically(session: Session, customer_id: int, invoice_id: int, *, 
     rules, bill = Rules(*rest[0].rows[0]), read_bill(rest[1], invoice_id)
     decision = _decide(session, account, rules, bill, trigger, override=rest[2].rows[0][0])
     if decision.amount_minor == 0:
+        if trigger == Trigger.NEW and bill.status == InvoiceStatus.UNPAID:
+            facts = {"trigger": str(trigger), **decision.facts}
+            write(session, bill.written(session, "credit_not_applied", SYSTEM, facts=facts))
         return Applied(bill.id, decision, None, bill.status == InvoiceStatus.PAID)
     key = automatic_key(bill)
     return _post(session, account, panel, bill, decision, by=SYSTEM, key=key, content=(), trigger=trigger)

@@ -5,7 +5,23 @@ a row of the invoice's history with what it did. Numbers come from `numbers.rese
 """
 
 from creditapp.services.invoices.closing import cancel, refund_to_credit, void
+from creditapp.services.invoices.issuing import Issued, create_with_credit, issue_with_credit, revise
 from creditapp.services.invoices.lines import Line, Sums, price
 from creditapp.services.invoices.making import Made, create, edit, issue
 
-__all__ = ["Line", "Made", "Sums", "cancel", "create", "edit", "issue", "price", "refund_to_credit", "void"]
+__all__ = [
+    "Issued",
+    "Line",
+    "Made",
+    "Sums",
+    "cancel",
+    "create",
+    "create_with_credit",
+    "edit",
+    "issue",
+    "issue_with_credit",
+    "price",
+    "refund_to_credit",
+    "revise",
+    "void",
+]
