@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Select, select
 
 from creditapp.models import Reason, RoleRules, Setting
 
 
-def select_settings() -> Select[bool, str, str, str, int, int]:
+def select_settings() -> Select[Any]:
     """Return the settings, as their form holds them."""
     s = Setting
-    return select(s.credits_enabled, s.company_name, s.currency, s.time_zone, s.duplicate_window_days, s.version).where(
-        s.id == 1
+    return (
+        select(s.credits_enabled, s.company_name, s.currency, s.time_zone, s.duplicate_window_days, s.version)
+        .add_columns(s.automatic_on_new, s.automatic_on_arrival, s.automatic_on_due, s.automatic_kinds)
+        .add_columns(s.full_cover_only, s.minimum_remainder_minor, s.return_grace_days)
+        .add_columns(s.renewal_lead_days, s.payment_terms_days, s.prices_include_tax)
+        .where(s.id == 1)
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import fields as fields_of
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, or_, select, update
 
 from creditapp.db import now
 from creditapp.errors import AmountsKeptError, SettingLockedError, StaleFormError
-from creditapp.models import CreditAccount, CreditEntry, Reason, Role, RoleRules, Setting
+from creditapp.models import CreditAccount, CreditEntry, Invoice, InvoiceKind, Product, Reason, Role, RoleRules, Setting
 from creditapp.money import currency
 from creditapp.services import audit
 from creditapp.services.audit import Action
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 COMPANY_CHARS_MAX = 80
 DUPLICATE_WINDOW_DAYS_MAX = 90
+RETURN_GRACE_DAYS_MAX = 366
+RENEWAL_LEAD_DAYS_MAX = 60
+PAYMENT_TERMS_DAYS_MAX = 120
+AUTOMATIC_KINDS = tuple(kind for kind in InvoiceKind if kind is not InvoiceKind.ADD_FUNDS)
+"""The kinds of invoice on which credit may be used by itself; funds are never added from credit."""
 WHAT = "the settings"
 
 _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -38,6 +44,17 @@ class SettingFields:
     currency: str
     time_zone: str
     duplicate_window_days: int
+    automatic_on_new: bool
+    automatic_on_arrival: bool
+    automatic_on_due: bool
+    automatic_kinds: str
+    """Those of `AUTOMATIC_KINDS` that are chosen, in their order, with commas between."""
+    full_cover_only: bool
+    minimum_remainder_minor: int
+    return_grace_days: int
+    renewal_lead_days: int
+    payment_terms_days: int
+    prices_include_tax: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +69,18 @@ class RoleLimits:
 def save(session: Session, fields: SettingFields, *, version: int, by: Actor) -> None:
     """Save the settings; `version` is the one the form was opened on. Nothing is written when nothing differs.
 
-    The currency and the time zone are fixed by the first entry. As long as there is none, a change of either first
-    locks every credit account: `credits.adjust` reads the settings after it has locked its account, so an entry is
-    either seen here and refuses the change, or is posted under the new settings. No entry falls between the two.
+    The currency and the time zone are fixed by the first entry or invoice. As long as there is none, a change of either
+    first locks every credit account: `credits.adjust` and `invoices.create` read the settings after they have locked
+    their account, so what they make is either seen here and refuses the change, or is made under the new settings.
 
     Raises:
         StaleFormError: somebody else saved the settings meanwhile.
-        SettingLockedError: there are entries, and the currency or the time zone would change.
-        AmountsKeptError: the currency would change under amounts that limits and reasons hold.
-        ValueError: there is no such currency.
+        SettingLockedError: there are entries or invoices, and the currency or the time zone would change.
+        AmountsKeptError: the currency would change under amounts that limits, reasons, products or these settings hold.
+        ValueError: there is no such currency, or credit would be used by itself on a kind of invoice that takes none.
         ZoneInfoNotFoundError: there is no such time zone.
     """
+    _check_kinds(fields.automatic_kinds)
     before = _lock(session, version)
     after = asdict(fields)
     if before == after:
@@ -72,9 +90,9 @@ def save(session: Session, fields: SettingFields, *, version: int, by: Actor) ->
         currency(fields.currency)
         ZoneInfo(fields.time_zone)
         _lock_accounts(session)
-        if has_entries(session):
+        if has_money(session):
             raise SettingLockedError(_LOCKED[moved[0]])
-        if "currency" in moved and _holds_amounts(session):
+        if "currency" in moved and (fields.minimum_remainder_minor or _holds_amounts(session)):
             raise AmountsKeptError(currency=before["currency"])
     _write(session, version, after)
     audit.record(session, Action.SETTINGS_SAVED, by, "settings", 1, before, after)
@@ -102,9 +120,10 @@ def save_limits(session: Session, limits: Mapping[Role, RoleLimits], *, version:
     audit.record(session, Action.LIMITS_SAVED, by, "settings", 1, before, after)
 
 
-def has_entries(session: Session) -> bool:
-    """Return whether there is any entry: currency and time zone are fixed then."""
-    return session.execute(select(CreditEntry.seq).limit(1)).first() is not None
+def has_money(session: Session) -> bool:
+    """Return whether there is any entry or invoice: currency and time zone are fixed then."""
+    found = (select(column).limit(1) for column in (CreditEntry.seq, Invoice.id))
+    return any(session.execute(statement).first() is not None for statement in found)
 
 
 def time_zones() -> tuple[str, ...]:
@@ -120,11 +139,17 @@ def lock(session: Session) -> None:
 def _lock(session: Session, version: int) -> dict[str, Any]:
     """Lock the settings and return them, if they are still those of this version."""
     s = Setting
-    columns = (s.credits_enabled, s.company_name, s.currency, s.time_zone, s.duplicate_window_days)
+    columns = [s.__table__.c[one.name] for one in fields_of(SettingFields)]
     row = session.execute(select(s.version, *columns).where(s.id == 1).with_for_update()).one()
     if row.version != version:
         raise StaleFormError(WHAT)
     return {column.key: getattr(row, column.key) for column in columns}
+
+
+def _check_kinds(kinds: str) -> None:
+    chosen = kinds.split(",") if kinds else []
+    if chosen != [kind for kind in AUTOMATIC_KINDS if kind in chosen]:
+        raise ValueError(f"{kinds!r} are not kinds on which credit is used by itself.")
 
 
 def _lock_accounts(session: Session) -> None:
@@ -136,7 +161,8 @@ def _holds_amounts(session: Session) -> bool:
     r = RoleRules
     limited = select(r.role).where(or_(r.add_max_minor.is_not(None), r.remove_max_minor.is_not(None))).limit(1)
     noted = select(Reason.id).where(Reason.note_above_minor.is_not(None)).limit(1)
-    return any(session.execute(statement).first() is not None for statement in (limited, noted))
+    priced = select(Product.id).where(Product.price_minor > 0).limit(1)
+    return any(session.execute(statement).first() is not None for statement in (limited, noted, priced))
 
 
 def _write(session: Session, version: int, values: Mapping[str, Any]) -> None:

@@ -97,6 +97,73 @@ def test_only_what_the_list_offers_can_be_chosen(admin: Browser, name: str, valu
     assert saved().version == 1
 
 
+def test_what_the_panel_does_by_itself_is_saved(admin: Browser) -> None:
+    admin.submit(
+        PAGE,
+        form="Save",
+        automatic_on_new=False,
+        automatic_on_arrival=True,
+        automatic_on_due=True,
+        automatic_kinds=["manual", "order"],
+        full_cover_only=True,
+        minimum_remainder="0.50",
+        return_grace_days="0",
+        renewal_lead_days="60",
+        payment_terms_days="120",
+        prices_include_tax=True,
+    )
+
+    now = saved()
+    assert (now.automatic_on_new, now.automatic_on_arrival, now.automatic_on_due) == (False, True, True)
+    assert (now.automatic_kinds, now.full_cover_only, now.minimum_remainder_minor) == ("order,manual", True, 50)
+    assert (now.return_grace_days, now.renewal_lead_days, now.payment_terms_days) == (0, 60, 120)
+    assert (now.prices_include_tax, now.credits_enabled) == (True, True)
+    page = admin.open(PAGE)
+    assert page.value("minimum_remainder") == "0.50"
+    ticked = [box.get("value") for box in page.boxes("automatic_kinds") if box.get("checked") is not None]
+    assert ticked == ["order", "manual"]
+
+
+def test_no_kind_need_be_eligible(admin: Browser) -> None:
+    admin.submit(PAGE, form="Save", automatic_kinds=None)
+
+    assert saved().automatic_kinds == ""
+    assert admin.submit(PAGE, form="Save", automatic_kinds=["renewal"]).flashes == ["Settings saved."]
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "error"),
+    [
+        ("minimum_remainder", "", "Enter an amount."),
+        ("minimum_remainder", "-1", "Enter an amount without a minus."),
+        ("minimum_remainder", "1e3", "Enter the amount in digits, like 12.50."),
+        ("return_grace_days", "367", "Enter a whole number from 0 to 366."),
+        ("renewal_lead_days", "61", "Enter a whole number from 0 to 60."),
+        ("payment_terms_days", "x", "Enter a whole number from 0 to 120."),
+        ("automatic_kinds", "add_funds", "'add_funds' is not a valid choice for this field."),
+    ],
+)
+def test_what_invoices_cannot_have_is_said_beside_its_box(admin: Browser, name: str, typed: str, error: str) -> None:
+    page = admin.submit(PAGE, form="Save", **{name: [typed], "full_cover_only": True})
+
+    assert page.status == 422
+    assert page.errors(name) == [error]
+    assert page.value("full_cover_only") == "y"
+    assert saved().version == 1
+
+
+def test_the_second_tab_is_told_what_the_first_saved_of_automatic_use(admin: Browser) -> None:
+    second = admin.open(PAGE)
+    admin.submit(PAGE, form="Save", automatic_kinds=["order"], minimum_remainder="1", automatic_on_due=True)
+
+    page = admin.submit(second, form="Save", payment_terms_days="30")
+
+    assert page.status == 422
+    assert page.errors("automatic_kinds") == ["Saved meanwhile: Order."]
+    assert page.errors("minimum_remainder") == ["Saved meanwhile: 1.00."]
+    assert page.errors("automatic_on_due") == ["Saved meanwhile: on."]
+
+
 def test_currency_and_time_zone_are_told_not_asked_once_there_are_entries(admin: Browser) -> None:
     make_customer(credit_minor=100)
 
@@ -104,7 +171,7 @@ def test_currency_and_time_zone_are_told_not_asked_once_there_are_entries(admin:
 
     assert not page.boxes("currency")
     assert not page.boxes("time_zone")
-    assert "Both are fixed, since there are credit entries already." in page.text
+    assert "Both are fixed, since there are credit entries or invoices already." in page.text
     assert admin.submit(page, form="Save", company_name="Kite Hosting").flashes == ["Settings saved."]
     assert (saved().currency, saved().company_name) == ("USD", "Kite Hosting")
 
@@ -117,7 +184,9 @@ def test_a_form_opened_before_the_first_entry_is_told_why(admin: Browser, name: 
     page = admin.submit(page, form="Save", **{name: value})
 
     assert page.status == 422
-    assert page.errors(name) == [f"The {name.replace('_', ' ')} is fixed: there are credit entries already."]
+    assert page.errors(name) == [
+        f"The {name.replace('_', ' ')} is fixed: there are credit entries or invoices already."
+    ]
     assert saved().version == 1
 
 
@@ -219,7 +288,7 @@ def test_an_auditor_reads_the_settings_and_can_change_nothing(browser: Browser) 
 
     page = browser.open(PAGE)
 
-    assert page.headings == ["Credits", "Panel", "Limits per role", "Reasons"]
+    assert page.headings == ["Credits", "Panel", "Automatic credit use", "Invoices", "Limits per role", "Reasons"]
     assert page.buttons == []
     assert not page.boxes("company_name")
     assert "Courtesy" in page.text

@@ -12,12 +12,36 @@ from sqlalchemy.orm import Session
 from creditapp.db import db, transact
 from creditapp.errors import AmountsKeptError, AuthorityLimitError, SettingLockedError, StaleFormError
 from creditapp.models import AuditDetails, AuditRow, Role, Setting
-from creditapp.services import credits, settings
+from creditapp.services import credits, invoices, numbers, settings
+from creditapp.services.invoices import Line
 from creditapp.services.settings import RoleLimits, SettingFields
-from tests.factories import actor, give, limit_role, make_customer, make_reason, make_staff, reason_named
+from tests.factories import (
+    actor,
+    give,
+    limit_role,
+    make_customer,
+    make_product,
+    make_reason,
+    make_staff,
+    reason_named,
+)
 
 AS_MADE = SettingFields(
-    credits_enabled=True, company_name="Credit desk", currency="USD", time_zone="UTC", duplicate_window_days=7
+    credits_enabled=True,
+    company_name="Credit desk",
+    currency="USD",
+    time_zone="UTC",
+    duplicate_window_days=7,
+    automatic_on_new=True,
+    automatic_on_arrival=False,
+    automatic_on_due=False,
+    automatic_kinds="order,renewal,manual,clawback",
+    full_cover_only=False,
+    minimum_remainder_minor=0,
+    return_grace_days=14,
+    renewal_lead_days=7,
+    payment_terms_days=14,
+    prices_include_tax=False,
 )
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -88,6 +112,32 @@ def test_the_first_entry_fixes_currency_and_time_zone(change: dict[str, Any], la
 
     assert refused.value.label == label
     assert (saved().currency, saved().time_zone, saved().version) == ("USD", "UTC", 1)
+
+
+def test_the_first_invoice_fixes_the_currency_too() -> None:
+    customer_id = make_customer()
+    line = Line(description="Hosting", unit_minor=100)
+    transact(invoices.create, customer_id, transact(numbers.reserve, "invoices"), [line], by=actor(), key="i")
+
+    with pytest.raises(SettingLockedError):
+        save(currency="EUR")
+
+
+@pytest.mark.parametrize("kinds", ["add_funds", "order,add_funds", "manual,order", "order,order", "nothing", ","])
+def test_credit_is_used_by_itself_on_no_other_kinds(kinds: str) -> None:
+    with pytest.raises(ValueError, match="kinds"):
+        save(automatic_kinds=kinds)
+
+    assert saved().version == 1
+
+
+def test_prices_and_the_minimum_remainder_keep_the_currency() -> None:
+    with pytest.raises(AmountsKeptError):
+        save(currency="JPY", minimum_remainder_minor=50)
+
+    make_product(price_minor=100)
+    with pytest.raises(AmountsKeptError):
+        save(currency="JPY")
 
 
 def test_other_settings_change_when_there_are_entries() -> None:

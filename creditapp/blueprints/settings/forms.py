@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from wtforms import BooleanField, Field, SelectField
+from wtforms import BooleanField, Field, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
+from wtforms.widgets import CheckboxInput, ListWidget
 
-from creditapp.models import Role
+from creditapp.models import InvoiceKind, Role
 from creditapp.money import currency, currency_codes
 from creditapp.permissions import ROLES, Permission
 from creditapp.services.settings import (
+    AUTOMATIC_KINDS,
     COMPANY_CHARS_MAX,
     DUPLICATE_WINDOW_DAYS_MAX,
+    PAYMENT_TERMS_DAYS_MAX,
+    RENEWAL_LEAD_DAYS_MAX,
+    RETURN_GRACE_DAYS_MAX,
     RoleLimits,
     SettingFields,
     time_zones,
@@ -28,18 +33,58 @@ LIMITED = tuple(role for role in reversed(Role) if Permission.CREDIT_ADJUST in R
 """The roles that post at all."""
 
 
+TICKS = (
+    *("credits_enabled", "automatic_on_new", "automatic_on_arrival", "automatic_on_due"),
+    *("full_cover_only", "prices_include_tax"),
+)
+COUNTS = ("duplicate_window_days", "return_grace_days", "renewal_lead_days", "payment_terms_days")
+
+
+class KindsField(SelectMultipleField):
+    """Kinds of invoice, a tick for each; kept as one text with commas between, in the order of the list."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    def __init__(self, label: str, *, kinds: Sequence[InvoiceKind], **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+        super().__init__(label, choices=[SelectChoice(str(one), one.label) for one in kinds], **kw)
+        self.kinds = kinds
+
+    def process_data(self, value: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+        self.data = value.split(",") if value else []
+
+    @property
+    def text(self) -> str:
+        return ",".join(kind for kind in self.kinds if kind in (self.data or []))
+
+
+def listed(kinds: str) -> str:
+    """Return `order,add_funds` as people read it."""
+    return ", ".join(InvoiceKind(one).label for one in kinds.split(",") if one) or "none"
+
+
 class SettingsForm(Form):
-    """The switch, and what the panel is."""
+    """The switches, what the panel is, and how invoices are made."""
 
     credits_enabled = BooleanField("Credits enabled")
+    automatic_on_new = BooleanField("On new invoices")
+    automatic_on_arrival = BooleanField("When credit arrives")
+    automatic_on_due = BooleanField("On due dates")
+    automatic_kinds = KindsField("Eligible invoices", kinds=AUTOMATIC_KINDS)
+    full_cover_only = BooleanField("Only if it covers the whole invoice")
+    minimum_remainder = AmountField("Minimum remainder", zero=True)
+    return_grace_days = CountField("Days of grace", most=RETURN_GRACE_DAYS_MAX)
     company_name = LineField("Company name", chars_max=COMPANY_CHARS_MAX, required="Enter the company's name.")
     currency = SelectField("Currency")
     time_zone = SelectField("Time zone")
     duplicate_window_days = CountField("Days to warn of a repeat", most=DUPLICATE_WINDOW_DAYS_MAX)
+    renewal_lead_days = CountField("Renewal lead days", most=RENEWAL_LEAD_DAYS_MAX)
+    payment_terms_days = CountField("Payment terms", most=PAYMENT_TERMS_DAYS_MAX)
+    prices_include_tax = BooleanField("Prices include tax")
     version = VersionField()
 
     def __init__(self, saved: Any, *, locked: bool, **kw: Any) -> None:  # noqa: ANN401  (a row of the settings)
-        super().__init__(obj=saved, **kw)
+        super().__init__(obj=saved, data={"minimum_remainder": plain(saved.minimum_remainder_minor)}, **kw)
         self.saved = saved
         self.currency.choices = [SelectChoice(code, f"{code} – {currency(code).name}") for code in currency_codes()]
         self.time_zone.choices = [_place(name) for name in sorted({saved.time_zone, *time_zones()})]
@@ -51,19 +96,26 @@ class SettingsForm(Form):
     def fields(self) -> SettingFields:
         """What is to be saved; what is fixed stays as it is."""
         return SettingFields(
-            credits_enabled=self.credits_enabled.data,
+            **{name: self[name].data for name in TICKS},
+            **{name: self[name].number or 0 for name in COUNTS},
             company_name=self.company_name.text,
             currency=self.currency.data if self.currency else self.saved.currency,
             time_zone=self.time_zone.data if self.time_zone else self.saved.time_zone,
-            duplicate_window_days=self.duplicate_window_days.number or 0,
+            automatic_kinds=self.automatic_kinds.text,
+            minimum_remainder_minor=self.minimum_remainder.minor,
         )
 
     def compare(self, saved: Any) -> None:  # noqa: ANN401  (a row of the settings)
         """Say beside each field what somebody else has saved; sending the form once more overwrites it knowingly."""
-        tell_saved(self.credits_enabled, "on" if saved.credits_enabled else "off", saved.credits_enabled)
-        for name in ("company_name", "currency", "time_zone", "duplicate_window_days"):
+        for name in TICKS:
+            is_on = getattr(saved, name)
+            tell_saved(self[name], "on" if is_on else "off", is_on)
+        for name in ("company_name", "currency", "time_zone", *COUNTS):
             if self[name]:
                 tell_saved(self[name], str(getattr(saved, name)))
+        kinds = saved.automatic_kinds
+        tell_saved(self.automatic_kinds, listed(kinds), kinds.split(",") if kinds else [])
+        tell_saved(self.minimum_remainder, plain(saved.minimum_remainder_minor))
         self.version.data = str(saved.version)
 
 

@@ -4,7 +4,7 @@ from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.settings import bp
-from creditapp.blueprints.settings.forms import LimitsForm, SettingsForm
+from creditapp.blueprints.settings.forms import LimitsForm, SettingsForm, listed
 from creditapp.blueprints.settings.reason_forms import MoveForm
 from creditapp.db import db, transact
 from creditapp.errors import AmountsKeptError, SettingLockedError, StaleFormError
@@ -74,6 +74,7 @@ def limits() -> ResponseReturnValue:
 def _page(general: SettingsForm | None = None, limits: LimitsForm | None = None) -> ResponseReturnValue:
     """Draw the whole page; the form that was sent as it was typed, the others as they are saved."""
     sent = general or limits
+    setting = db.session.execute(queries.select_settings()).one()
     return render_page(
         "settings/show.html",
         sent,
@@ -84,13 +85,14 @@ def _page(general: SettingsForm | None = None, limits: LimitsForm | None = None)
         limits=limits or _limits_form(sent=False),
         reasons=db.session.execute(queries.select_reasons()).scalars().all(),
         move_form=MoveForm(sent=False),
-        setting=db.session.execute(queries.select_settings()).one(),
+        setting=setting,
+        automatic_kinds=listed(setting.automatic_kinds),
     )
 
 
 def _settings_form(*, sent: bool = True) -> SettingsForm:
     saved = db.session.execute(queries.select_settings()).one()
-    return SettingsForm(saved, locked=settings.has_entries(db.session()), sent=sent)
+    return SettingsForm(saved, locked=settings.has_money(db.session()), sent=sent)
 
 
 def _limits_form(*, sent: bool = True) -> LimitsForm:
