@@ -34,13 +34,33 @@ class Permission(StrEnum):
     """Export many customers' entries at once."""
     HISTORY_EXPORT = "history:export"
     """Export one customer's entries."""
+    PRODUCT_READ = "product:read"
+    PRODUCT_WRITE = "product:write"
+    SUBSCRIPTION_READ = "subscription:read"
+    SUBSCRIPTION_WRITE = "subscription:write"
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
 
 
-_READS = {Permission.CUSTOMER_READ, Permission.CREDIT_READ, Permission.HISTORY_EXPORT}
-_AGENT = _READS | {Permission.CUSTOMER_WRITE, Permission.CREDIT_ADJUST, Permission.CREDIT_REVERSE}
-_MANAGER = _AGENT | {Permission.CREDIT_SET_BALANCE, Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT}
+_READS = {
+    Permission.CUSTOMER_READ,
+    Permission.CREDIT_READ,
+    Permission.HISTORY_EXPORT,
+    Permission.PRODUCT_READ,
+    Permission.SUBSCRIPTION_READ,
+}
+_AGENT = _READS | {
+    Permission.CUSTOMER_WRITE,
+    Permission.CREDIT_ADJUST,
+    Permission.CREDIT_REVERSE,
+    Permission.SUBSCRIPTION_WRITE,
+}
+_MANAGER = _AGENT | {
+    Permission.CREDIT_SET_BALANCE,
+    Permission.CREDIT_EXPORT,
+    Permission.CUSTOMER_EXPORT,
+    Permission.PRODUCT_WRITE,
+}
 
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset(_AGENT),

@@ -18,7 +18,7 @@ from creditapp.db import Base, db
 from creditapp.models import AuditDetails, AuditRow, Role
 from creditapp.permissions import ROLES, Permission
 from tests.browser import Browser
-from tests.factories import give, make_customer, make_staff, reason_named
+from tests.factories import give, make_customer, make_product, make_staff, make_subscription, reason_named
 
 EVERYBODY = frozenset(Role)
 ADMIN = frozenset({Role.ADMIN})
@@ -72,6 +72,17 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("users.delete", "GET"): WRITERS,
     ("users.delete", "POST"): WRITERS,
     ("users.export_history", "GET"): EVERYBODY,
+    ("users.new_subscription", "GET"): WRITERS,
+    ("users.new_subscription", "POST"): WRITERS,
+    ("users.edit_subscription", "GET"): WRITERS,
+    ("users.edit_subscription", "POST"): WRITERS,
+    ("users.cancel_subscription", "GET"): WRITERS,
+    ("users.cancel_subscription", "POST"): WRITERS,
+    ("products.index", "GET"): EVERYBODY,
+    ("products.create", "GET"): LEADERS,
+    ("products.create", "POST"): LEADERS,
+    ("products.edit", "GET"): LEADERS,
+    ("products.edit", "POST"): LEADERS,
 }
 ANONYMOUS = "anonymous"
 VISITORS = [*Role, ANONYMOUS]
@@ -88,6 +99,10 @@ TYPED = {
     "email": "new@customer.example",
     "company_name": "Kite Hosting",
     "agent_add": "50",
+    "price": "12.50",
+    "tax": "19",
+    "next_due_on": "2099-01-01",
+    "anchor_day": "1",
     "move": "down 1",
     "pasted": "external_id,name,email,opening_balance,joined_on\nP-1,Ana,a@b.example,1,2024-05-31",
 }
@@ -100,6 +115,8 @@ def addresses(app: Flask, *, missing: bool = False) -> dict[str, str]:
     values: dict[str, Any] = {
         "customer_id": customer_id,
         "seq": 1,
+        "subscription_id": NOWHERE if missing else make_subscription(customer_id),
+        "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
         "token": "x" * 43,
         "filename": "app.css",
@@ -265,6 +282,8 @@ def test_a_number_that_is_none_is_not_found(app: Flask, number: str) -> None:
         f"/admin/users/{number}",
         f"/admin/users/{number}/credit/1",
         f"/admin/billing/settings/reasons/{number}",
+        f"/admin/billing/products/{number}",
+        f"/admin/users/1/subscriptions/{number}",
     ):
         assert browser.client.get(url).status_code == 404, url
 
@@ -278,7 +297,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, endpoint: str) -> 
         forms = [form for form in browser.open(url).forms if urlsplit(form.action).path == url]
         fields = {**(dict(forms[0].values) if forms else {}), **TYPED}
     fields.pop("csrf_token", None)
-    fields |= {"reason": str(reason_named("Courtesy"))}
+    fields |= {"reason": str(reason_named("Courtesy")), "product": str(make_product())}
     before = dump()
 
     for token in (None, "", "forged", "x" * 300):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ ECHO_CHARS_MAX = 100_000
 """How much of a text that is far too long is shown again."""
 KEY_CHARS_MAX = 64
 COUNT_DIGITS_MAX = 12
+PERCENT_CHARS_MAX = 12
+PERCENT_DECIMALS = 2
+PERCENT_MAX_BP = 10_000
+_PERCENT = re.compile(r"(?P<whole>[0-9]{1,6})(?:\.(?P<fraction>[0-9]{1,6}))?", re.ASCII)
 
 
 def echo(typed: str | None) -> str:
@@ -109,9 +114,16 @@ class NoteField(LineField):
 class DayField(DateField):
     """A calendar date; `day` is it, once the form is valid."""
 
-    def __init__(self, label: str, *, earliest: date = date(1970, 1, 1), **kw: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        label: str,
+        *,
+        earliest: date = date(1970, 1, 1),
+        latest: date = date(9999, 12, 31),
+        **kw: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(label, **kw)
-        self.earliest = earliest
+        self.earliest, self.latest = earliest, latest
 
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         try:
@@ -124,8 +136,10 @@ class DayField(DateField):
             return
         if self.data is None:
             raise StopValidation("Enter a date like 2026-03-14.")
-        if not self.earliest <= self.data <= date(9999, 12, 31):
+        if self.data < self.earliest:
             raise StopValidation(f"Enter a date after {self.earliest:%Y-%m-%d}.")
+        if self.data > self.latest:
+            raise StopValidation(f"Enter a date no later than {self.latest:%Y-%m-%d}.")
 
     @property
     def day(self) -> date:
@@ -156,6 +170,30 @@ class CountField(StringField):
 
     def _value(self) -> str:
         return echo(None if self.data is None else str(self.data))
+
+
+class PercentField(StringField):
+    """A rate from 0 to 100 %, typed with at most two decimals; `basis_points` is it, once the form is valid."""
+
+    def __init__(self, label: str, **kw: Any) -> None:  # noqa: ANN401
+        super().__init__(label, **kw)
+        self.basis_points = 0
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ANN401, ARG002  (WTForms' signature)
+        typed = (self.data or "").strip(" ")
+        match = _PERCENT.fullmatch(typed) if len(typed) <= PERCENT_CHARS_MAX else None
+        if match is None:
+            problem = "Write the rate with a point" if "," in typed else "Enter a rate in digits"
+            raise StopValidation(f"{problem}, like 19 or 7.7; 0 for none.")
+        if len(match["fraction"] or "") > PERCENT_DECIMALS:
+            raise StopValidation("A rate has at most two decimals, like 7.25.")
+        basis_points = int(match["whole"] + (match["fraction"] or "").ljust(PERCENT_DECIMALS, "0"))
+        if basis_points > PERCENT_MAX_BP:
+            raise StopValidation("Enter a rate of at most 100.")
+        self.basis_points = basis_points
+
+    def _value(self) -> str:
+        return echo(self.data)
 
 
 class PassedField(HiddenField):

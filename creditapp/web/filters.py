@@ -33,6 +33,12 @@ def short(minor: int) -> str:
     return current_panel().currency.short(minor)
 
 
+def percent(basis_points: int) -> str:
+    """Return `19` or `7.7`: what a form holds; a page writes ` %` after it."""
+    whole, hundredths = divmod(basis_points, 100)
+    return f"{whole}.{hundredths:02d}".rstrip("0").rstrip(".")
+
+
 def when(moment: datetime) -> str:
     """Return `21 Nov 2026, 13:26` in the panel's zone."""
     local = moment.astimezone(current_panel().zone)
@@ -67,5 +73,5 @@ def visible(text: str) -> str:
 
 def init_filters(app: Flask) -> None:
     """Give templates these filters."""
-    for function in (money, signed, plain, when, when_exactly, utc, day, local_day, visible):
+    for function in (money, signed, plain, percent, when, when_exactly, utc, day, local_day, visible):
         app.add_template_filter(function)

@@ -11,6 +11,7 @@ from flask import request, url_for
 from flask_login import current_user
 
 from creditapp.blueprints.users.forms import AdjustCreditForm
+from creditapp.blueprints.users.subscribed import read_subscribed
 from creditapp.db import db
 from creditapp.models import CreditEntry
 from creditapp.permissions import Permission, can
@@ -78,6 +79,7 @@ def render_customer(
         export_url=_export_url(customer.id, history_args),
         fold_url=_fold_url(customer.id, path, folded=folded),
         way_out=way_out or WayOut(),
+        subscribed=read_subscribed(customer, request.args),
     )
 
 
