@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import update
@@ -10,7 +11,7 @@ from creditapp.db import now
 from creditapp.errors import InvoiceStateError
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
 from creditapp.services import ledger
-from creditapp.services.bills import ALLOCATIONS, Bill, drop_pending, lock_call, move_back, read_bill, write
+from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, drop_pending, lock_call, move_back, read_bill, write
 from creditapp.services.credits.applying import RULES, grace_of, moves_back, net_draws_call
 from creditapp.services.credits.rule import Rules
 from creditapp.services.ledger import Account, Entry, Panel, Posting
@@ -42,6 +43,10 @@ def void(
     """Cancel an invoice even if it has been paid: it should never have been. As `cancel` otherwise.
 
     With `undo_renewals`, the subscriptions that its payment moved on are moved back.
+
+    Raises:
+        InvoiceStateError: it has been refunded, or has added its funds to the balance.
+        InvoiceNotFoundError: there is no such invoice.
     """
     allowed = (*_OPEN, InvoiceStatus.PAID)
     return _close(
@@ -55,7 +60,7 @@ def refund_to_credit(
     """Refund a paid invoice: its credit goes back to its lots, the money paid for it becomes credit. Safe to repeat.
 
     Raises:
-        InvoiceStateError: it has not been paid, or has been cancelled.
+        InvoiceStateError: it has not been paid, has been cancelled, or has added its funds to the balance.
         InvoiceNotFoundError: there is no such invoice.
     """
     return _close(
@@ -97,11 +102,15 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
         return []
     if bill.status not in allowed:
         raise InvoiceStateError(bill.id, _PROBLEMS[InvoiceStatus(bill.status)])
+    if bill.kind == InvoiceKind.ADD_FUNDS and bill.status == InvoiceStatus.PAID:
+        raise InvoiceStateError(bill.id, "has added its funds to the balance: take them from there.")
     was = bill.status
     found = Rules(*rest[0].rows[0]), rest[2]
     entries = _give_back(session, account, panel, bill, found, by=by, key=key, content=content)
     bill.credit_minor, bill.refunded_minor = 0, bill.paid_minor
     bill.status, bill.closed_at = to, now(session)
+    if was == InvoiceStatus.DRAFT:
+        _date(session, bill, panel.day_of(bill.closed_at))
     undone = move_back(session, customer_id, bill.id) if undo_renewals else []
     if bill.kind == InvoiceKind.ORDER:
         drop_pending(session, customer_id, bill.id, panel.day_of(now(session)))
@@ -116,6 +125,16 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
         session, bill.written(session, str(to), by, amount_minor=back_minor or None, entry_seq=entry_seq, facts=facts)
     )
     return entries
+
+
+def _date(session: Session, bill: Bill, day: date) -> None:
+    """Give a draft that is cancelled its dates: whatever is no draft has them."""
+    i = INVOICES.c
+    session.execute(
+        update(INVOICES)
+        .where(i.customer_id == bill.customer_id, i.id == bill.id)
+        .values(issued_on=day, due_on=bill.due_on or day)
+    )
 
 
 _PROBLEMS = {
