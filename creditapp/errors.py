@@ -445,11 +445,12 @@ class InvoiceAmountError(DomainError):
 
 
 class NotApplicableError(DomainError):
-    """No credit can be used on this invoice."""
+    """No credit can be used on this invoice; `why` is the rule's word for the problem."""
 
-    def __init__(self, invoice_id: int, problem: str) -> None:
+    def __init__(self, invoice_id: int, problem: str, why: str) -> None:
         self.invoice_id = invoice_id
         self.problem = problem
+        self.why = why
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return f"No credit can be applied to invoice #{self.invoice_id}: {self.problem}"

@@ -95,9 +95,10 @@ class SettingsForm(Form):
     @property
     def fields(self) -> SettingFields:
         """What is to be saved; what is fixed stays as it is."""
+        simple: dict[str, Any] = {name: self[name].data for name in TICKS}
+        simple |= {name: self[name].number or 0 for name in COUNTS}
         return SettingFields(
-            **{name: self[name].data for name in TICKS},
-            **{name: self[name].number or 0 for name in COUNTS},
+            **simple,
             company_name=self.company_name.text,
             currency=self.currency.data if self.currency else self.saved.currency,
             time_zone=self.time_zone.data if self.time_zone else self.saved.time_zone,

@@ -76,7 +76,8 @@ def apply(
         return Applied(bill.id, done, account.posted, bill.status == InvoiceStatus.PAID)
     decision = _decide(session, account, rules, bill, trigger)
     if decision.amount_minor == 0:
-        raise NotApplicableError(bill.id, PROBLEMS[decision.why[0]])
+        why = decision.why[0]
+        raise NotApplicableError(bill.id, PROBLEMS[why], str(why))
     wanted_minor = decision.amount_minor if amount_minor is None else amount_minor
     if not 0 < wanted_minor <= decision.amount_minor:
         raise ApplyExceedsError(most_minor=decision.amount_minor, due_minor=decision.due_minor)
