@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from creditapp.db import now
 from creditapp.errors import DomainError
-from creditapp.models import CreditAccount, CreditEntry, CreditLot, Invoice, InvoiceStatus, Kind
+from creditapp.models import (
+    CreditAccount,
+    CreditEntry,
+    CreditLot,
+    Customer,
+    Invoice,
+    InvoiceStatus,
+    Kind,
+    Setting,
+)
 from creditapp.services import credits, ledger
 from creditapp.services.actor import SYSTEM
 from creditapp.services.credits import Trigger
@@ -40,12 +49,19 @@ class OpenInvoice:
 
 
 def due_after(session: Session, day: date, after: OpenInvoice | None) -> list[OpenInvoice]:
-    """Return the next unpaid invoices that are due by this day and whose customers hold credit, oldest due first."""
+    """Return the next unpaid invoices that are due by this day and whose customers hold credit, oldest due first.
+
+    Only those of customers with a yes of their own while the switch is off, none while credits are.
+    """
+    who = _whose(session, Trigger.DUE)
+    if who is None:
+        return []
     i, a = Invoice, CreditAccount
     statement = (
         select(i.due_on, i.customer_id, i.id)
         .join(a, a.customer_id == i.customer_id)
-        .where(i.status == InvoiceStatus.UNPAID, i.due_on <= day, a.balance_minor > 0)
+        .join(Customer, Customer.id == i.customer_id)
+        .where(i.status == InvoiceStatus.UNPAID, i.due_on <= day, a.balance_minor > 0, who)
         .order_by(i.due_on, i.customer_id, i.id)
         .limit(INVOICES_AT_ONCE)
     )
@@ -59,17 +75,34 @@ def due_after(session: Session, day: date, after: OpenInvoice | None) -> list[Op
 
 
 def arrived_since(session: Session, moment: datetime) -> list[OpenInvoice]:
-    """Return the unpaid invoices of customers to whom credit has come since then, oldest due first."""
+    """Return the unpaid invoices of customers to whom credit has come since then, oldest due first.
+
+    Only those of customers with a yes of their own while the switch is off, none while credits are.
+    """
+    who = _whose(session, Trigger.ARRIVAL)
+    if who is None:
+        return []
     e, i = CreditEntry, Invoice
     customers = (
         select(e.customer_id).where(e.posted_at > moment, e.amount_minor > 0, e.kind.not_in(_GIVEN_BACK)).distinct()
     )
     statement = (
         select(i.due_on, i.customer_id, i.id)
-        .where(i.customer_id.in_(customers), i.status == InvoiceStatus.UNPAID)
+        .join(Customer, Customer.id == i.customer_id)
+        .where(i.customer_id.in_(customers), i.status == InvoiceStatus.UNPAID, who)
         .order_by(i.due_on, i.customer_id, i.id)
     )
     return [OpenInvoice(*row) for row in session.execute(statement)]
+
+
+def _whose(session: Session, trigger: Trigger) -> ColumnElement[bool] | None:
+    """Return for which customers the rule may say yes now; None: for nobody. The rule itself is asked for each."""
+    s = Setting
+    switch = {Trigger.DUE: s.automatic_on_due, Trigger.ARRIVAL: s.automatic_on_arrival}[trigger]
+    enabled, is_on = session.execute(select(s.credits_enabled, switch).where(s.id == 1)).one()
+    if not enabled:
+        return None
+    return Customer.automatic_credit.is_not(False) if is_on else Customer.automatic_credit.is_(True)
 
 
 def open_of(session: Session, customer_id: int) -> list[OpenInvoice]:
@@ -102,7 +135,11 @@ def expire(session: Session) -> int:
         select(lot.customer_id, lot.seq)
         .join(a, a.customer_id == lot.customer_id)
         .where(
-            lot.remaining_minor > 0, lot.expires_at.is_not(None), lot.expires_at <= now(session), a.frozen_at.is_(None)
+            lot.remaining_minor > 0,
+            lot.expires_at.is_not(None),
+            lot.expires_at <= now(session),
+            a.frozen_at.is_(None),
+            a.closed_at.is_(None),
         )
         .order_by(lot.expires_at, lot.customer_id, lot.seq)
         .limit(LOTS_AT_ONCE)
@@ -113,6 +150,8 @@ def expire(session: Session) -> int:
     chunk = ledger.Chunk(session, [row.customer_id for row in rows], ())
     taken = 0
     for customer_id, account in sorted(chunk.accounts.items()):
+        if account.frozen_at is not None or account.closed_at is not None:  # since they were looked for
+            continue
         for lot_now in list(account.lots):
             if (customer_id, lot_now.seq) not in wanted or not lot_now.has_expired(now(session)):
                 continue
