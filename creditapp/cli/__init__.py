@@ -6,6 +6,7 @@ from flask import Flask
 
 from creditapp.cli.customers import customers_group
 from creditapp.cli.demo import demo_command
+from creditapp.cli.invoices import invoices_group
 from creditapp.cli.ledger import ledger_group
 from creditapp.cli.setup import setup_command
 from creditapp.cli.staff import staff_group
@@ -13,5 +14,5 @@ from creditapp.cli.staff import staff_group
 
 def init_cli(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (setup_command, demo_command, staff_group, customers_group, ledger_group):
+    for command in (setup_command, demo_command, staff_group, customers_group, invoices_group, ledger_group):
         app.cli.add_command(command)

@@ -1,10 +1,11 @@
-"""The tick: every minute, what is over is swept up, and once a day the ledger is sealed.
+"""The tick: every minute, what is over is swept up and late credit is used; once a day comes the work of the day.
 
 The worker does it; cron may do it instead.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,20 +13,37 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from creditapp.cli.invoices import sentence
+from creditapp.cli.words import counted, panel_currency
 from creditapp.db import snapshot, transact_at
+from creditapp.jobs import daily
+from creditapp.jobs.daily import Day, Used
 from creditapp.services import housekeeping, seals
 from creditapp.services.housekeeping import Swept
 
 
-def tick(moment: datetime | None = None) -> Swept:
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one tick did; `day` is None when the work of the day had been done."""
+
+    swept: Swept
+    arrived: Used
+    day: Day | None
+
+
+def tick(moment: datetime | None = None) -> Ticked:
     """Do what is due at this moment (now). Safe to repeat."""
     moment = moment or datetime.now(UTC)
     swept = transact_at(moment, housekeeping.run)
+    _seal(moment)
+    return Ticked(swept, daily.use_on_arrival(moment), daily.run_day(moment))
+
+
+def _seal(moment: datetime) -> None:
     path = Path(current_app.instance_path) / seals.FILE
     with snapshot() as session:
         if seals.is_due(session, path, moment):
             seals.seal(session, path, moment)
-    return swept
 
 
 class _Moment(click.ParamType[datetime]):
@@ -49,10 +67,20 @@ def tick_command(moment: datetime | None) -> None:
     """Do once what the worker does every minute.
 
     Ends sessions and drafts whose time is over, forgets old counters and request keys, adds up the sums of past days,
-    and once a day seals the ledger. For cron, where no worker runs. Exits 0; running it twice does no harm.
+    and uses credit that has arrived where the settings say so. Once a day it seals the ledger, makes the renewal
+    invoices, uses credit on invoices that are due, and takes credit whose date has passed. For cron, where no worker
+    runs. Exits 0; running it twice does no harm.
     """
-    swept = tick(moment)
+    done = tick(moment)
+    swept = done.swept
     click.echo(
         f"Swept up {swept.sessions} sessions, {swept.drafts} drafts, {swept.rate_windows} counters, "
         f"{swept.request_keys} request keys and {swept.day_shards} rows of past days."
     )
+    click.echo(f"Used credit that had arrived on {counted(done.arrived.invoices, 'invoice')}.")
+    if done.day is None:
+        click.echo("The work of the day had been done.")
+        return
+    click.echo(sentence(done.day.renewed, panel_currency()))
+    click.echo(f"Used credit on {counted(done.day.due.invoices, 'invoice')} that were due.")
+    click.echo(f"Took {counted(done.day.expired, 'lot')} whose date had passed.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, func, select, tuple_, update
 
 from creditapp.db import Base, now
 from creditapp.errors import DomainError
@@ -135,6 +135,13 @@ def due_after(session: Session, until: date, after: Due | None = None, *, most: 
     if after is not None:
         statement = statement.where(key > tuple_(after.next_due_on, after.customer_id, after.subscription_id))
     return [Due(*row) for row in session.execute(statement)]
+
+
+def count_due(session: Session, until: date) -> int:
+    """Return how many active subscriptions have a period that begins by `until` and has no invoice yet."""
+    s = Subscription
+    is_due = (s.status == SubscriptionStatus.ACTIVE) & (s.next_due_on <= until)
+    return session.execute(select(func.count()).select_from(s).where(is_due)).scalar_one()
 
 
 def renew(session: Session, due: Sequence[Due], first_invoice_id: int, *, on: date) -> list[Renewed]:
