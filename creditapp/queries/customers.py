@@ -50,6 +50,7 @@ class Profile:
     changed_at: datetime | None
     frozen_at: datetime | None
     frozen_reason: str | None
+    automatic_credit: bool | None
 
 
 def find_profile(session: Session, customer_id: int) -> Profile | None:
@@ -57,7 +58,7 @@ def find_profile(session: Session, customer_id: int) -> Profile | None:
     a, c = CreditAccount, Customer
     statement = (
         select(c.id, c.name, c.company, c.email, c.external_id, c.status, c.joined_on, c.version, c.merged_into_id)
-        .add_columns(a.balance_minor, a.entry_seq, a.changed_at, a.frozen_at, a.frozen_reason)
+        .add_columns(a.balance_minor, a.entry_seq, a.changed_at, a.frozen_at, a.frozen_reason, c.automatic_credit)
         .join(a, a.customer_id == c.id)
         .where(c.id == customer_id)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, Select, insert, select
 
-from creditapp.db import now
+from creditapp.db import Base, now
 from creditapp.errors import InvoiceAmountError, NotApplicableError, ProductError
 from creditapp.models import Cycle, Invoice, InvoiceKind, InvoiceStatus, Product, Subscription, SubscriptionStatus
 from creditapp.services import bills, credits, customers, invoices, ledger, periods, request_keys
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from creditapp.services.actor import Actor
 
+SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
 LINES_MAX = 20
 LABEL_CHARS_MAX = 150
 """Leaves room on the invoice for the product's name, and on the subscription for the quantity."""
@@ -39,7 +40,7 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order that was placed: its invoice, and what is paid of it with credit; `replayed`: earlier, under the same key."""
+    """An order that was placed, and what credit paid of it; `replayed`: earlier, under the same key."""
 
     invoice_id: int
     total_minor: int
@@ -171,7 +172,7 @@ def _charge(
         if one.subscription_id is not None
     ]
     if rows:
-        session.execute(insert(Subscription.__table__), rows)
+        session.execute(insert(SUBSCRIPTIONS), rows)
     return charges
 
 

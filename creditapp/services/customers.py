@@ -36,6 +36,8 @@ class CustomerFields:
     company: str = ""
     external_id: str | None = None
     status: CustomerStatus = CustomerStatus.ACTIVE
+    automatic_credit: bool | None = None
+    """Whether credit is used by itself on this customer's invoices; None: as the settings say."""
 
     def columns(self) -> dict[str, Any]:
         """Return what the row holds of the profile, with what searches look into."""
@@ -46,6 +48,7 @@ class CustomerFields:
             "company": self.company,
             "external_id": self.external_id,
             "status": str(self.status),
+            "automatic_credit": self.automatic_credit,
             **search_keys(self.name, self.company, self.email, self.external_id),
         }
 

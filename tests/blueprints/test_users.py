@@ -280,3 +280,28 @@ def test_a_closed_user_is_not_edited(browser: Browser) -> None:
 
     assert "Edit" not in browser.open(f"{LIST}/{customer}").links
     assert browser.open(f"{LIST}/{customer}/edit").status == 409
+
+
+def test_a_user_can_be_left_out_of_automatic_use_or_always_in_it(browser: Browser) -> None:
+    customer = make_customer()
+    browser.sign_in(make_staff())
+    edit = f"/admin/users/{customer}/edit"
+    assert browser.open(edit).value("automatic") == ""
+
+    for choice, kept in (("no", False), ("yes", True), ("", None)):
+        assert browser.submit(edit, automatic=choice).flashes == ["Profile saved. Brigid Nolan"]
+
+        db.session.rollback()
+        assert db.session.get_one(Customer, customer, populate_existing=True).automatic_credit is kept
+        assert browser.open(edit).value("automatic") == choice
+
+
+def test_only_the_three_ways_of_automatic_use_can_be_chosen(browser: Browser) -> None:
+    customer = make_customer()
+    browser.sign_in(make_staff())
+
+    page = browser.submit(f"/admin/users/{customer}/edit", automatic="sometimes", name="Typed Name")
+
+    assert page.status == 422
+    assert page.errors("automatic") == ["Not a valid choice."]
+    assert page.value("name") == "Typed Name"

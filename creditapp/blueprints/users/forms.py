@@ -23,6 +23,8 @@ EARLIEST_JOINED = date(1900, 1, 1)
 TICKET_CHARS_MAX = 200
 CUSTOMER_LINE_CHARS_MAX = 200
 BY_HAND = (CustomerStatus.ACTIVE, CustomerStatus.INACTIVE)
+AUTOMATIC_CHOICES = {"": "As the settings say", "yes": "Always", "no": "Never"}
+_AUTOMATIC = {"": None, "yes": True, "no": False}
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -35,6 +37,7 @@ class CustomerForm(Form):
     external_id = LineField("External id", chars_max=EXTERNAL_ID_CHARS_MAX)
     joined_on = DayField("Customer since", earliest=EARLIEST_JOINED)
     status = SelectField("Status", validate_choice=False)
+    automatic = RadioField("Use credit automatically", choices=AUTOMATIC_CHOICES, default="")
     submission = SubmissionField()
     version = VersionField(default="0")
 
@@ -61,7 +64,13 @@ class CustomerForm(Form):
             external_id=self.external_id.text or None,
             joined_on=self.joined_on.day,
             status=CustomerStatus(self.status.data),
+            automatic_credit=_AUTOMATIC[self.automatic.data],
         )
+
+
+def automatic_choice(automatic: bool | None) -> str:  # noqa: FBT001  (a column with three values)
+    """Return the choice that stands for a customer's own yes or no to automatic use."""
+    return next(choice for choice, value in _AUTOMATIC.items() if value is automatic)
 
 
 class ReasonField(SelectField):

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.detail import render_customer
 from creditapp.blueprints.users.finding import profile_or_404
-from creditapp.blueprints.users.forms import AdjustCreditForm, CustomerForm
+from creditapp.blueprints.users.forms import AUTOMATIC_CHOICES, AdjustCreditForm, CustomerForm, automatic_choice
 from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page
 from creditapp.db import snapshot, transact
 from creditapp.errors import CustomerClosedError, DomainError, StaleFormError
@@ -100,7 +100,7 @@ def edit(customer_id: int) -> ResponseReturnValue:
     customer = profile_or_404(customer_id)
     if customer.status not in customers.BY_HAND:
         raise CustomerClosedError(customer_id)
-    form = CustomerForm(obj=customer)
+    form = CustomerForm(obj=customer, data={"automatic": automatic_choice(customer.automatic_credit)})
     status, saved = 200, None
     if form.validate_on_submit():
         try:
@@ -125,6 +125,8 @@ def _differences(saved: Profile, form: CustomerForm) -> list[tuple[str, str]]:
     """Return what is saved now where it differs from what was typed, by the label of its box."""
     names = ("name", "company", "email", "external_id", "joined_on", "status")
     pairs = [(form[name].label.text, getattr(saved, name), getattr(form.fields, name)) for name in names]
+    automatic = automatic_choice(saved.automatic_credit)
+    pairs.append((form.automatic.label.text, AUTOMATIC_CHOICES[automatic], AUTOMATIC_CHOICES[form.automatic.data]))
     return [(label, str(now or "–")) for label, now, typed in pairs if now != typed]
 
 

@@ -1,0 +1,54 @@
+"""Credit that has arrived is used on what its customer owes, where the panel's settings say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from creditapp.models import Customer, Invoice, InvoiceStatus, Setting
+from creditapp.services import sweeps
+from creditapp.services.credits import Trigger
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Credit that was used on one invoice the moment it had arrived; minor units."""
+
+    invoice_id: int
+    amount_minor: int
+    is_paid: bool
+    balance_after_minor: int
+
+
+def is_wanted(session: Session, customer_id: int) -> bool:
+    """Return whether the rule may say yes now: something is owed, and nothing is switched off."""
+    s, c, i = Setting, Customer, Invoice
+    owes = select(i.id).where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID).exists()
+    statement = select(s.credits_enabled, s.automatic_on_arrival, c.automatic_credit, owes)
+    row = session.execute(statement.where(s.id == 1, c.id == customer_id)).one_or_none()
+    if row is None:
+        return False
+    is_enabled, is_on, override, owes_something = row
+    return is_enabled and owes_something and (is_on if override is None else override)
+
+
+def use(session: Session, customer_id: int) -> list[Used]:
+    """Use the customer's credit on open invoices, oldest due first, as far as the rule allows; return what was used.
+
+    For the transaction after the one in which the credit arrived. Safe to repeat: what the rule allows is used once.
+
+    Raises:
+        CustomerClosedError: the customer takes no more entries.
+    """
+    used: list[Used] = []
+    for invoice in sweeps.open_of(session, customer_id):
+        applied = sweeps.use_on(session, invoice, Trigger.ARRIVAL)
+        if applied.entry is not None:
+            amount_minor, after_minor = applied.decision.amount_minor, applied.entry.balance_after_minor
+            used.append(Used(invoice.id, amount_minor, applied.is_paid, after_minor))
+    return used
