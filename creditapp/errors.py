@@ -96,8 +96,8 @@ class PeriodStartError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return (
-            f"No period begins on {self.due_on:%Y-%m-%d} when periods begin on day {self.anchor_day}. "
-            "Change the day or the date; an empty day is taken from the date."
+            f"When periods begin on day {self.anchor_day}, none begins on {self.due_on:%Y-%m-%d}. "
+            "Change one of them, or leave the day empty."
         )
 
 
