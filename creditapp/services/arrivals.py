@@ -28,13 +28,16 @@ class Used:
 def is_wanted(session: Session, customer_id: int) -> bool:
     """Return whether the rule may say yes now: something is owed, and nothing is switched off."""
     s, c, i = Setting, Customer, Invoice
-    owes = select(i.id).where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID).exists()
-    statement = select(s.credits_enabled, s.automatic_on_arrival, c.automatic_credit, owes)
-    row = session.execute(statement.where(s.id == 1, c.id == customer_id)).one_or_none()
-    if row is None:
+    is_enabled, is_on = session.execute(select(s.credits_enabled, s.automatic_on_arrival).where(s.id == 1)).one()
+    if not is_enabled:
         return False
-    is_enabled, is_on, override, owes_something = row
-    return is_enabled and owes_something and (is_on if override is None else override)
+    wants = c.automatic_credit.is_not(False) if is_on else c.automatic_credit.is_(True)
+    owing = (
+        select(i.id)
+        .join(c, c.id == i.customer_id)
+        .where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID, wants)
+    )
+    return session.execute(owing.limit(1)).first() is not None
 
 
 def use(session: Session, customer_id: int) -> list[Used]:

@@ -24,7 +24,7 @@ def owe(customer_id: int, total_minor: int, due_on: date) -> int:
     return transact(invoices.create, customer_id, number, [line], by=SYSTEM, key=new_key(), due_on=due_on).id
 
 
-def choose(customer_id: int, automatic: bool | None) -> None:  # noqa: FBT001  (a column with three values)
+def choose(customer_id: int, automatic: bool | None) -> None:
     def change(session: Session) -> None:
         session.get_one(Customer, customer_id).automatic_credit = automatic
 
