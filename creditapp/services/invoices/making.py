@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +239,4 @@ def _of(customer_id: int, invoice_id: int, rows: list[dict[str, Any]]) -> list[d
 
 
 def _content(lines: Sequence[Line]) -> tuple[Any, ...]:
-    return tuple(
-        [one.description, one.quantity, one.unit_minor, one.tax_bp, one.product_id, one.subscription_id]
-        for one in lines
-    )
+    return tuple([str(value) for value in astuple(one)] for one in lines)
