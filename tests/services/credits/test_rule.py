@@ -90,16 +90,14 @@ def test_the_customers_own_yes_or_no_stands_above_the_switches(
 
 
 @pytest.mark.parametrize(
-    ("switch", "trigger"),
+    ("rules", "trigger"),
     [
-        ("automatic_on_new", Trigger.NEW),
-        ("automatic_on_arrival", Trigger.ARRIVAL),
-        ("automatic_on_due", Trigger.DUE),
+        (replace(OFF, automatic_on_new=True), Trigger.NEW),
+        (replace(OFF, automatic_on_arrival=True), Trigger.ARRIVAL),
+        (replace(OFF, automatic_on_due=True), Trigger.DUE),
     ],
 )
-def test_each_switch_is_about_its_own_moment(switch: str, trigger: Trigger) -> None:
-    rules = replace(OFF, **{switch: True})
-
+def test_each_switch_is_about_its_own_moment(rules: Rules, trigger: Trigger) -> None:
     used = {one for one in BY_ITSELF if decide(rules, OWED, 9000, trigger=one).amount_minor}
 
     assert used == {trigger}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from creditapp.services.ledger import Entry
 from creditapp.services.payments import Recorded
 from tests.factories import new_key
 
+R = TypeVar("R")
 RECEIVED_ON = date(2026, 3, 1)
 
 
@@ -35,16 +36,15 @@ def bill(
 ) -> int:
     """Make an invoice of one line and return its number."""
     invoice_id = transact(numbers.reserve, "invoices")
-    lines = [Line(**{"description": "Hosting", "unit_minor": total_minor} | line)]
-    return do(
-        invoices.create, customer_id, invoice_id, lines, kind=kind, is_draft=is_draft, key=f"bill:{invoice_id}", at=at
-    ).id
+    charged: dict[str, Any] = {"description": "Hosting", "unit_minor": total_minor} | line
+    terms: dict[str, Any] = {"kind": kind, "is_draft": is_draft, "key": f"bill:{invoice_id}"}
+    return do(invoices.create, customer_id, invoice_id, [Line(**charged)], at=at, **terms).id
 
 
 def pay(customer_id: int, amount_minor: int, *invoice_ids: int, **given: Any) -> Recorded:  # noqa: ANN401  (of `record`)
     """Record a payment for these invoices, in this order."""
     payment_id = transact(numbers.reserve, "payments")
-    terms = {"invoice_ids": invoice_ids, "method": "bank", "received_on": RECEIVED_ON} | given
+    terms: dict[str, Any] = {"invoice_ids": invoice_ids, "method": "bank", "received_on": RECEIVED_ON} | given
     return do(payments.record, customer_id, payment_id, amount_minor, **terms)
 
 
@@ -68,10 +68,10 @@ def refund(customer_id: int, invoice_id: int, **given: Any) -> list[Entry]:  # n
     return do(invoices.refund_to_credit, customer_id, invoice_id, **given)
 
 
-def do(verb: Callable[..., Any], *args: Any, at: datetime | None = None, **given: Any) -> Any:  # noqa: ANN401  (the verb's)
+def do(verb: Callable[..., R], *args: Any, at: datetime | None = None, **given: Any) -> R:  # noqa: ANN401  (the verb's)
     """Do it, by the system and under a new key unless it is said otherwise."""
-    given = {"by": SYSTEM, "key": new_key()} | given
-    return transact(verb, *args, **given) if at is None else transact_at(at, verb, *args, **given)
+    terms: dict[str, Any] = {"by": SYSTEM, "key": new_key()} | given
+    return transact(verb, *args, **terms) if at is None else transact_at(at, verb, *args, **terms)
 
 
 def found(customer_id: int, invoice_id: int) -> Invoice:
