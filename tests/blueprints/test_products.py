@@ -46,7 +46,7 @@ def test_a_new_product_stands_in_the_list(manager: Browser) -> None:
     page = manager.submit(NEW, form="Add product", name="  VPS   4 ", kind="server", price="19.99", tax="7.7")
 
     assert (page.path, page.flashes) == (LIST, ["Product added. VPS 4"])
-    assert page.rows("products") == [["VPS 4", "Server", "$19.99 monthly", "7.7 %", "By itself", "On sale"]]
+    assert page.rows("products") == [["VPS 4", "Server", "By itself", "On sale", "7.7 %", "$19.99 monthly"]]
     assert found(1).tax_bp == 770
 
 
@@ -68,7 +68,7 @@ def test_a_tax_rate_is_typed_and_shown_in_percent(manager: Browser, typed: str, 
     manager.submit(NEW, form="Add product", name="VPS 4", price="10", tax=typed)
 
     assert found(1).tax_bp == basis_points
-    assert manager.open(LIST).rows("products")[0][3] == f"{shown} %"
+    assert manager.open(LIST).rows("products")[0][4] == f"{shown} %"
     assert manager.open(f"{LIST}/1").value("tax") == shown
 
 
@@ -88,7 +88,7 @@ def test_everything_in_the_form_is_saved_again(manager: Browser) -> None:
     )
 
     assert page.flashes == ["Product saved. Set-up"]
-    assert page.rows("products") == [["Set-up", "Other", "$0.00 one-off", "19 %", "By hand only", "Off"]]
+    assert page.rows("products") == [["Set-up", "Other", "By hand only", "Off", "19 %", "$0.00 one-off"]]
     now = found(product_id)
     assert (now.cycle, now.is_credit_automatic, now.is_active, now.version) == ("one_off", False, False, 2)
 
@@ -164,7 +164,7 @@ def test_a_currency_without_decimals_has_prices_without(manager: Browser) -> Non
     page = manager.submit(page, form="Add product", price="2050")
 
     assert found(1).price_minor == 2050
-    assert page.rows("products")[0][2] == "¥2,050 monthly"
+    assert page.rows("products")[0][5] == "¥2,050 monthly"
 
 
 def test_a_form_sent_twice_adds_one_product_and_with_other_content_none(manager: Browser) -> None:
@@ -273,7 +273,7 @@ def test_who_may_only_read_sees_the_list_and_no_way_to_change_it(browser: Browse
 
     page = browser.open(LIST)
 
-    assert page.rows("products") == [["VPS 4", "Hosting", "$10.00 yearly", "0 %", "By itself", "On sale"]]
+    assert page.rows("products") == [["VPS 4", "Hosting", "By itself", "On sale", "0 %", "$10.00 yearly"]]
     assert not {"New product", "VPS 4"} & page.links.keys()
     assert f'href="{LIST}"' in page.html
 

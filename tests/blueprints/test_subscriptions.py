@@ -64,7 +64,7 @@ def test_a_subscription_is_added_from_the_users_page(agent: Browser) -> None:
     )
 
     assert (page.path, page.flashes) == (user(customer_id), ["Subscription added. shop.example"])
-    assert cells(page) == [["VPS 4 shop.example", "eu-west-1", "$19.99 monthly", "28 Feb 2026", "–", "Active"]]
+    assert cells(page) == [["VPS 4 shop.example", "eu-west-1", "28 Feb 2026", "–", "Active", "$19.99 monthly"]]
     assert found(1).anchor_day == 31
 
 
@@ -201,7 +201,7 @@ def test_everything_in_the_form_is_saved_again(agent: Browser) -> None:
     )
 
     assert page.flashes == ["Subscription saved. new.example"]
-    assert cells(page) == [["VPS 4 new.example", "–", "$12.34 monthly", "–", "–", "Suspended"]]
+    assert cells(page) == [["VPS 4 new.example", "–", "–", "–", "Suspended", "$12.34 monthly"]]
     now = found(subscription_id)
     assert (now.next_due_on, now.anchor_day, now.version) == (date(2099, 4, 30), 31, 2)
 
@@ -257,7 +257,7 @@ def test_a_subscription_is_cancelled_after_asking(agent: Browser) -> None:
     page = agent.submit(page, form="Cancel subscription")
 
     assert page.flashes == ["Subscription cancelled. shop.example"]
-    assert cells(page)[0][3:] == ["–", "–", "Cancelled"]
+    assert cells(page)[0][2:5] == ["–", "–", "Cancelled"]
     assert not [words for words in page.links if words.startswith(("Edit VPS", "Cancel VPS"))]
     page = agent.open(f"{at(customer_id, subscription_id)}/cancellation")
     assert "It was cancelled on" in page.text
@@ -307,7 +307,7 @@ def test_who_may_only_read_sees_subscriptions_and_no_buttons(browser: Browser) -
     page = browser.open(user(customer_id))
 
     assert page.rows("subscriptions") == [
-        ["VPS 4 shop.example", "–", "$10.00 monthly", "1 Apr 2026", "31 Mar 2026", "Active"]
+        ["VPS 4 shop.example", "–", "1 Apr 2026", "31 Mar 2026", "Active", "$10.00 monthly"]
     ]
     assert "Add subscription" not in page.links
 

@@ -19,10 +19,10 @@ from creditapp.web.lists import Column, Page, Sort
 COLUMNS = (
     Column("Product", "name"),
     Column("Kind"),
-    Column("Price", "price", numeric=True),
-    Column("Tax", css="num"),
     Column("Credit"),
     Column("Status"),
+    Column("Tax", numeric=True),
+    Column("Price", "price", numeric=True),
 )
 STATUS_CHOICES = [("", "Any"), ("sold", "On sale"), ("off", "Off")]
 _STATUSES = {"sold": True, "off": False}

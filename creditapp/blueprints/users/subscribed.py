@@ -20,10 +20,10 @@ from creditapp.web.lists import Column
 COLUMNS = (
     Column("Product"),
     Column("Location"),
-    Column("Price", numeric=True),
     Column("Next due"),
     Column("Paid until"),
     Column("Status"),
+    Column("Price", numeric=True),
 )
 SHOWN = 20
 ALL_MAX = 1_000
