@@ -67,6 +67,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.replace("\x00", "").lower().split())
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: black letters decompose into capitals, and capitals may fold into what decomposes.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text.casefold()).casefold())
     bare = "".join(c for c in decomposed if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
     return " ".join(bare.replace("\x00", "").split())

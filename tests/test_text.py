@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +83,13 @@ def test_what_was_cleaned_stays_as_it_is(typed: str, lines: bool) -> None:
 )
 def test_searching_sees_neither_case_nor_marks(text: str, folded: str) -> None:
     assert fold(text) == folded
+
+
+def test_each_character_is_folded_for_good() -> None:
+    every = [chr(code) for code in range(sys.maxunicode + 1)]
+
+    assert [c for c in every if fold(fold(c)) != fold(c)] == []
+    assert fold("\N{BLACK-LETTER CAPITAL H}") == "h"
 
 
 @given(text=st.text(max_size=60))
