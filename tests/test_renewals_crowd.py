@@ -46,7 +46,9 @@ def renewers(count: int) -> Iterator[list[tuple[multiprocessing.process.BaseProc
     started: list[tuple[multiprocessing.process.BaseProcess, Connection]] = []
     for _ in range(count):
         ours, theirs = forks.Pipe(duplex=False)
-        process = forks.Process(target=_be_a_renewer, args=(config, theirs), daemon=True)
+        process: multiprocessing.process.BaseProcess = forks.Process(
+            target=_be_a_renewer, args=(config, theirs), daemon=True
+        )
         process.start()
         theirs.close()
         started.append((process, ours))

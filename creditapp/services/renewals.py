@@ -150,6 +150,8 @@ def renew(session: Session, due: Sequence[Due], first_invoice_id: int, *, on: da
     The invoices get the numbers from `first_invoice_id` on, one for each subscription was reserved. A subscription that
     another run has moved on meanwhile is left alone. A customer who is refused is named, and the others go on.
     """
+    if not due:
+        return []
     run = _Run(session, due, on)
     results = []
     for number, subscribed in enumerate(_lock(session, due), start=first_invoice_id):
@@ -276,19 +278,20 @@ _OF_BILL = (
 def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
     """Lock those of the subscriptions that are still due, and read them, by customer and number."""
     s, p = Subscription, Product
-    wanted = [(one.next_due_on, one.customer_id, one.subscription_id) for one in due]
-    rows = session.execute(
+    wanted = {(one.next_due_on, one.customer_id, one.subscription_id) for one in due}
+    rows = session.connection().execute(
         select(s.customer_id, s.id, s.label, s.price_minor, s.cycle, s.anchor_day, s.next_due_on, s.product_id)
         .add_columns(s.paid_until, p.name, p.tax_bp, p.is_credit_automatic)
         .join(p, p.id == s.product_id)
         .where(
-            tuple_(s.customer_id, s.id).in_([(customer_id, its_id) for _day, customer_id, its_id in wanted]),
+            s.customer_id.in_({one.customer_id for one in due}),
+            s.next_due_on <= max(one.next_due_on for one in due),
             s.status == SubscriptionStatus.ACTIVE,
         )
         .order_by(s.customer_id, s.id)
         .with_for_update(of=s)
     )
-    return [found for found in (_Subscribed(*row) for row in rows) if _key_of(found) in set(wanted)]
+    return [found for found in (_Subscribed(*row) for row in rows) if _key_of(found) in wanted]
 
 
 def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:
