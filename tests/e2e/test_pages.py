@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
-from creditapp.models import Role
+from creditapp.models import Cycle, Role, SubscriptionStatus
 from tests.e2e.conftest import DESK, PHONE, Scheme, Visitor, VisitorMaker
-from tests.factories import give, make_customer, make_reason, make_staff, reason_named
+from tests.factories import (
+    give,
+    make_customer,
+    make_product,
+    make_reason,
+    make_staff,
+    make_subscription,
+    reason_named,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +30,13 @@ PAGES = (
     "/admin/users/1/credit/balance",
     "/admin/users/1/credit/1",
     "/admin/users/1/credit/1/reversal",
+    "/admin/users/1/subscriptions/new",
+    "/admin/users/1/subscriptions/1",
+    "/admin/users/1/subscriptions/1/cancellation",
     "/admin/billing/credits",
+    "/admin/billing/products",
+    "/admin/billing/products/new",
+    "/admin/billing/products/1",
     "/admin/billing/settings",
     "/admin/billing/settings/reasons/1",
     "/admin/search?q=o",
@@ -41,6 +57,12 @@ def _fill_the_panel() -> None:
         )
         give(customer, -1200, note="=SUM(A1:A9)")
     make_reason(name="Expires soon", expires_after_days=30)
+    products = [make_product("Hosting 20 GB"), make_product("x" * 120, price_minor=10**11, cycle=Cycle.YEARLY)]
+    make_product("Set-up", cycle=Cycle.ONE_OFF, is_active=False)
+    for number, product in enumerate(products * 2):
+        status = list(SubscriptionStatus)[number]
+        cancelled_on = date(2026, 3, 1) if status == SubscriptionStatus.CANCELLED else None
+        make_subscription(1, product, label="l" * 200, location="eu-west-1", status=status, cancelled_on=cancelled_on)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -82,7 +104,9 @@ def test_the_boxes_of_a_filter_row_stand_on_one_line(visitor: Visitor) -> None:
     assert spots == spots[:1] * 6
 
 
-@pytest.mark.parametrize("path", ["/admin/users", "/admin/users/1", "/admin/billing/credits"])
+@pytest.mark.parametrize(
+    "path", ["/admin/users", "/admin/users/1", "/admin/billing/credits", "/admin/billing/products"]
+)
 def test_no_table_is_wider_than_its_card(new_visitor: VisitorMaker, path: str) -> None:
     maker = make_staff(Role.ADMIN, name="Bartholomew Featherstone Cholmondeley")
     _fill_the_panel()
