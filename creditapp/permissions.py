@@ -38,6 +38,14 @@ class Permission(StrEnum):
     PRODUCT_WRITE = "product:write"
     SUBSCRIPTION_READ = "subscription:read"
     SUBSCRIPTION_WRITE = "subscription:write"
+    INVOICE_READ = "invoice:read"
+    INVOICE_WRITE = "invoice:write"
+    """Make and issue invoices; cancel drafts and unpaid ones."""
+    INVOICE_APPLY = "invoice:apply"
+    """Apply credit to an invoice, and remove it."""
+    INVOICE_VOID = "invoice:void"
+    """Void an invoice that has been paid, or refund it to credit."""
+    INVOICE_EXPORT = "invoice:export"
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
 
@@ -48,25 +56,38 @@ _READS = {
     Permission.HISTORY_EXPORT,
     Permission.PRODUCT_READ,
     Permission.SUBSCRIPTION_READ,
+    Permission.INVOICE_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
     Permission.CREDIT_ADJUST,
     Permission.CREDIT_REVERSE,
     Permission.SUBSCRIPTION_WRITE,
+    Permission.INVOICE_APPLY,
 }
 _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,
     Permission.CREDIT_EXPORT,
     Permission.CUSTOMER_EXPORT,
     Permission.PRODUCT_WRITE,
+    Permission.INVOICE_WRITE,
+    Permission.INVOICE_VOID,
+    Permission.INVOICE_EXPORT,
 }
 
 ROLES: dict[Role, frozenset[Permission]] = {
     Role.AGENT: frozenset(_AGENT),
     Role.MANAGER: frozenset(_MANAGER),
     Role.ADMIN: frozenset(Permission),
-    Role.AUDITOR: frozenset(_READS | {Permission.CREDIT_EXPORT, Permission.CUSTOMER_EXPORT, Permission.SETTINGS_READ}),
+    Role.AUDITOR: frozenset(
+        _READS
+        | {
+            Permission.CREDIT_EXPORT,
+            Permission.CUSTOMER_EXPORT,
+            Permission.INVOICE_EXPORT,
+            Permission.SETTINGS_READ,
+        }
+    ),
 }
 
 

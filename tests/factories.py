@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -31,9 +32,10 @@ from creditapp.models import (
     Subscription,
     SubscriptionStatus,
 )
-from creditapp.services import credits, customers, ledger, numbers, passwords
+from creditapp.services import credits, customers, invoices, ledger, numbers, passwords
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
+from creditapp.services.invoices import Line
 from creditapp.services.ledger import Entry
 from creditapp.services.staff import email_key
 from creditapp.text import fold
@@ -157,6 +159,25 @@ def make_subscription(
     fields = {"next_due_on": next_due_on} | fields
     transact(_insert_subscription, customer_id, subscription_id, product_id or make_product(), fields)
     return subscription_id
+
+
+def make_invoice(
+    customer_id: int,
+    total_minor: int = 4000,
+    *,
+    lines: Sequence[Line] | None = None,
+    at: datetime | None = None,
+    by: Actor | None = None,
+    with_credit: bool = False,
+    **fields: Any,  # noqa: ANN401  (of the service)
+) -> int:
+    """Make an unpaid invoice of one line, or of these; `with_credit` lets credit be used on it at once."""
+    number = transact(numbers.reserve, "invoices")
+    charges = lines or [Line(description="Hosting", unit_minor=total_minor)]
+    service = invoices.create_with_credit if with_credit else invoices.create
+    moment = at or datetime.now(UTC)
+    transact_at(moment, service, customer_id, number, charges, by=by or actor(), key=new_key(), **fields)
+    return number
 
 
 def limit_role(role: Role, *, add_max_minor: int | None = None, remove_max_minor: int | None = None) -> None:

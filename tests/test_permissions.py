@@ -18,7 +18,7 @@ from creditapp.db import Base, db
 from creditapp.models import AuditDetails, AuditRow, Role
 from creditapp.permissions import ROLES, Permission
 from tests.browser import Browser
-from tests.factories import give, make_customer, make_product, make_staff, make_subscription, reason_named
+from tests.factories import give, make_customer, make_invoice, make_product, make_staff, make_subscription, reason_named
 
 EVERYBODY = frozenset(Role)
 ADMIN = frozenset({Role.ADMIN})
@@ -78,6 +78,24 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("users.edit_subscription", "POST"): WRITERS,
     ("users.cancel_subscription", "GET"): WRITERS,
     ("users.cancel_subscription", "POST"): WRITERS,
+    ("invoices.index", "GET"): EVERYBODY,
+    ("invoices.export", "GET"): EXPORTERS,
+    ("invoices.show", "GET"): EVERYBODY,
+    ("invoices.create", "GET"): LEADERS,
+    ("invoices.create", "POST"): LEADERS,
+    ("invoices.edit", "GET"): LEADERS,
+    ("invoices.edit", "POST"): LEADERS,
+    ("invoices.issue", "POST"): LEADERS,
+    ("invoices.apply", "GET"): WRITERS,
+    ("invoices.apply", "POST"): WRITERS,
+    ("invoices.remove", "GET"): WRITERS,
+    ("invoices.remove", "POST"): WRITERS,
+    ("invoices.cancel", "GET"): LEADERS,
+    ("invoices.cancel", "POST"): LEADERS,
+    ("invoices.void", "GET"): LEADERS,
+    ("invoices.void", "POST"): LEADERS,
+    ("invoices.refund", "GET"): LEADERS,
+    ("invoices.refund", "POST"): LEADERS,
     ("products.index", "GET"): EVERYBODY,
     ("products.create", "GET"): LEADERS,
     ("products.create", "POST"): LEADERS,
@@ -115,6 +133,7 @@ def addresses(app: Flask, *, missing: bool = False) -> dict[str, str]:
     values: dict[str, Any] = {
         "customer_id": customer_id,
         "seq": 1,
+        "invoice_id": NOWHERE if missing else make_invoice(customer_id),
         "subscription_id": NOWHERE if missing else make_subscription(customer_id),
         "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
@@ -312,7 +331,13 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
     browser, urls = browser_of(app, Role.ADMIN), addresses(app)
     before = dump()
 
-    for name in ("users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"):
+    for name in (
+        "users.export",
+        "users.export_history",
+        "credits.export_adjustments",
+        "credits.export_balances",
+        "invoices.export",
+    ):
         assert browser.client.head(urls[name]).status_code == 200
 
     assert dump() == before
@@ -323,7 +348,9 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
     urls = addresses(app)
     give(make_customer(), 500)
     browser = browser_of(app, visitor)
-    exports = {"users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"}
+    exports = {"users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"} | {
+        "invoices.export"
+    }
     before = dump()
 
     for endpoint, url in urls.items():

@@ -5,7 +5,16 @@ from flask import Flask
 
 def register_blueprints(app: Flask) -> None:
     """Let the application answer on every URL there is."""
-    from creditapp.blueprints import auth, credits, imports, products, search, settings, users  # noqa: PLC0415  (they need the models)
+    from creditapp.blueprints import (  # noqa: PLC0415  (they need the models)
+        auth,
+        credits,
+        imports,
+        invoices,
+        products,
+        search,
+        settings,
+        users,
+    )
 
-    for blueprint in (auth.bp, users.bp, imports.bp, credits.bp, products.bp, settings.bp, search.bp):
-        app.register_blueprint(blueprint)
+    for blueprint in (auth, users, imports, credits, invoices, products, settings, search):
+        app.register_blueprint(blueprint.bp)

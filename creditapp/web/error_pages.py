@@ -16,7 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
 from creditapp.db import db, transact
-from creditapp.errors import BusyError, CommitUnknownError, CustomerNotFoundError, DomainError, EntryNotFoundError
+from creditapp.errors import (
+    BusyError,
+    CommitUnknownError,
+    CustomerNotFoundError,
+    DomainError,
+    EntryNotFoundError,
+    InvoiceNotFoundError,
+)
 from creditapp.services import audit
 from creditapp.services.audit import Action
 from creditapp.web.fields import showable
@@ -86,7 +93,7 @@ def _note_refusal() -> None:
 
 
 def _refusal(error: DomainError) -> Any:  # noqa: ANN401  (a response)
-    if isinstance(error, CustomerNotFoundError | EntryNotFoundError):
+    if isinstance(error, CustomerNotFoundError | EntryNotFoundError | InvoiceNotFoundError):
         return _page(404)
     if isinstance(error, BusyError):
         return _busy(NOTHING_SAVED)

@@ -80,6 +80,8 @@ def _skeleton() -> dict[str, Any]:
 
 def _navigation() -> list[NavItem]:
     billing = NavItem("Billing", None, "receipt", children=[_item("Credits", "credits.index")])
+    if can(Permission.INVOICE_READ):
+        billing.children.append(_item("Invoices", "invoices.index"))
     if can(Permission.PRODUCT_READ):
         billing.children.append(_item("Products", "products.index"))
     if can(Permission.SETTINGS_READ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from creditapp.errors import (
     AmountRangeError,
+    ApplyExceedsError,
     AuthorityLimitError,
     BalanceLimitError,
     BalanceMovedError,
@@ -14,7 +15,9 @@ from creditapp.errors import (
     DuplicateAdjustmentError,
     EntryNotFoundError,
     InsufficientCreditError,
+    InvoiceNotFoundError,
     KeyReusedError,
+    NotApplicableError,
     NoteRequiredError,
     PeriodStartError,
     ProductError,
@@ -36,6 +39,8 @@ _BESIDE: dict[type[DomainError], tuple[str, ...]] = {
     BalanceMovedError: _AMOUNT,
     BalanceUnchangedError: _AMOUNT,
     ReversalExceedsError: _AMOUNT,
+    ApplyExceedsError: _AMOUNT,
+    NotApplicableError: _AMOUNT,
     ReasonError: ("reason",),
     NoteRequiredError: ("note",),
     DuplicateAdjustmentError: ("repeat_ok",),
@@ -50,7 +55,7 @@ def place(form: Form, error: DomainError) -> int:
 
     A form whose key was used up gets a new one: who reads the sentence and sends it again means it.
     """
-    if isinstance(error, CustomerNotFoundError | EntryNotFoundError):
+    if isinstance(error, CustomerNotFoundError | EntryNotFoundError | InvoiceNotFoundError):
         raise error
     name = next((one for one in _BESIDE.get(type(error), ()) if one in form), None)
     if name is not None:

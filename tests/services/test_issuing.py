@@ -18,7 +18,7 @@ pytestmark = pytest.mark.money
 LINES = [Line(description="Hosting", unit_minor=4000)]
 
 
-def issue(customer_id: int, *, key: str = "", **fields: Any) -> Issued:
+def issue(customer_id: int, *, key: str = "", **fields: Any) -> Issued:  # noqa: ANN401  (of the service)
     number = transact(numbers.reserve, "invoices")
     return transact(invoices.create_with_credit, customer_id, number, LINES, by=actor(), key=key or new_key(), **fields)
 

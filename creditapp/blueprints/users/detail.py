@@ -10,7 +10,8 @@ from typing import Any
 from flask import request, url_for
 from flask_login import current_user
 
-from creditapp.blueprints.users.forms import AdjustCreditForm
+from creditapp.blueprints.invoices.newest import newest_of
+from creditapp.blueprints.users.forms import BY_HAND, AdjustCreditForm
 from creditapp.blueprints.users.subscribed import read_subscribed
 from creditapp.db import db
 from creditapp.models import CreditEntry
@@ -80,6 +81,7 @@ def render_customer(
         fold_url=_fold_url(customer.id, path, folded=folded),
         way_out=way_out or WayOut(),
         subscribed=read_subscribed(customer, request.args),
+        newest=newest_of(customer.id, is_closed=customer.status not in BY_HAND),
     )
 
 
