@@ -12,7 +12,18 @@ from sqlalchemy import func, or_, select, update
 
 from creditapp.db import now
 from creditapp.errors import AmountsKeptError, SettingLockedError, StaleFormError
-from creditapp.models import CreditAccount, CreditEntry, Invoice, InvoiceKind, Product, Reason, Role, RoleRules, Setting
+from creditapp.models import (
+    CreditAccount,
+    CreditEntry,
+    Invoice,
+    InvoiceKind,
+    Product,
+    Reason,
+    Role,
+    RoleRules,
+    Setting,
+    Subscription,
+)
 from creditapp.money import currency
 from creditapp.services import audit
 from creditapp.services.audit import Action
@@ -161,8 +172,8 @@ def _holds_amounts(session: Session) -> bool:
     r = RoleRules
     limited = select(r.role).where(or_(r.add_max_minor.is_not(None), r.remove_max_minor.is_not(None))).limit(1)
     noted = select(Reason.id).where(Reason.note_above_minor.is_not(None)).limit(1)
-    priced = select(Product.id).where(Product.price_minor > 0).limit(1)
-    return any(session.execute(statement).first() is not None for statement in (limited, noted, priced))
+    priced = [select(one.id).where(one.price_minor > 0).limit(1) for one in (Product, Subscription)]
+    return any(session.execute(statement).first() is not None for statement in (limited, noted, *priced))
 
 
 def _write(session: Session, version: int, values: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from tests.factories import (
     make_product,
     make_reason,
     make_staff,
+    make_subscription,
     reason_named,
 )
 
@@ -136,6 +137,13 @@ def test_prices_and_the_minimum_remainder_keep_the_currency() -> None:
         save(currency="JPY", minimum_remainder_minor=50)
 
     make_product(price_minor=100)
+    with pytest.raises(AmountsKeptError):
+        save(currency="JPY")
+
+
+def test_the_price_of_one_subscription_keeps_the_currency() -> None:
+    make_subscription(make_customer(), make_product(price_minor=0), price_minor=700)
+
     with pytest.raises(AmountsKeptError):
         save(currency="JPY")
 
