@@ -18,8 +18,8 @@ from creditapp.errors import (
     SubscriptionCancelledError,
     SubscriptionNotFoundError,
 )
-from creditapp.models import Customer, Cycle, Product, Setting, Subscription, SubscriptionStatus
-from creditapp.services import audit, customers, ledger, periods, request_keys
+from creditapp.models import Customer, Cycle, Product, Subscription, SubscriptionStatus
+from creditapp.services import audit, customers, days, periods, request_keys
 from creditapp.services.audit import Action
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def cancel(session: Session, customer_id: int, subscription_id: int, *, version:
     if saved["version"] != version:
         raise StaleFormError(WHAT)
     before = {"status": saved["status"], "cancelled_on": None}
-    after = {"status": str(SubscriptionStatus.CANCELLED), "cancelled_on": _today(session)}
+    after = {"status": str(SubscriptionStatus.CANCELLED), "cancelled_on": days.today(session)}
     _write(session, customer_id, subscription_id, {**after, "version": version + 1})
     audit.record(session, Action.SUBSCRIPTION_CANCELLED, by, "subscription", subscription_id, before, after)
 
@@ -206,8 +206,3 @@ def _write(session: Session, customer_id: int, subscription_id: int, values: dic
     s = Subscription.__table__.c
     row = update(Subscription).where(s.customer_id == customer_id, s.id == subscription_id)
     session.execute(row.values(**values, updated_at=now(session)))
-
-
-def _today(session: Session) -> date:
-    name = session.execute(select(Setting.time_zone).where(Setting.id == 1)).scalar_one()
-    return now(session).astimezone(ledger.zone(name)).date()
