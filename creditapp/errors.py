@@ -444,6 +444,13 @@ class InvoiceAmountError(DomainError):
         return self.problem
 
 
+class PaymentMovedError(DomainError):
+    """What a payment comes to is no longer what was shown."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "What is due has changed meanwhile. Nothing was recorded: look at what would happen now."
+
+
 class NotApplicableError(DomainError):
     """No credit can be used on this invoice; `why` is the rule's word for the problem."""
 

@@ -46,6 +46,12 @@ class Permission(StrEnum):
     INVOICE_VOID = "invoice:void"
     """Void an invoice that has been paid, or refund it to credit."""
     INVOICE_EXPORT = "invoice:export"
+    PAYMENT_READ = "payment:read"
+    PAYMENT_WRITE = "payment:write"
+    """Record what came in."""
+    PAYMENT_EXPORT = "payment:export"
+    ORDER_WRITE = "order:write"
+    """Place orders for customers."""
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
 
@@ -57,6 +63,7 @@ _READS = {
     Permission.PRODUCT_READ,
     Permission.SUBSCRIPTION_READ,
     Permission.INVOICE_READ,
+    Permission.PAYMENT_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
@@ -64,6 +71,7 @@ _AGENT = _READS | {
     Permission.CREDIT_REVERSE,
     Permission.SUBSCRIPTION_WRITE,
     Permission.INVOICE_APPLY,
+    Permission.ORDER_WRITE,
 }
 _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,
@@ -73,6 +81,8 @@ _MANAGER = _AGENT | {
     Permission.INVOICE_WRITE,
     Permission.INVOICE_VOID,
     Permission.INVOICE_EXPORT,
+    Permission.PAYMENT_WRITE,
+    Permission.PAYMENT_EXPORT,
 }
 
 ROLES: dict[Role, frozenset[Permission]] = {
@@ -85,6 +95,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             Permission.CREDIT_EXPORT,
             Permission.CUSTOMER_EXPORT,
             Permission.INVOICE_EXPORT,
+            Permission.PAYMENT_EXPORT,
             Permission.SETTINGS_READ,
         }
     ),

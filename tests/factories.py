@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -32,7 +32,7 @@ from creditapp.models import (
     Subscription,
     SubscriptionStatus,
 )
-from creditapp.services import credits, customers, invoices, ledger, numbers, passwords
+from creditapp.services import credits, customers, invoices, ledger, numbers, passwords, payments
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
 from creditapp.services.invoices import Line
@@ -174,9 +174,22 @@ def make_invoice(
     """Make an unpaid invoice of one line, or of these; `with_credit` lets credit be used on it at once."""
     number = transact(numbers.reserve, "invoices")
     charges = lines or [Line(description="Hosting", unit_minor=total_minor)]
-    service = invoices.create_with_credit if with_credit else invoices.create
+    service: Callable[..., object] = invoices.create_with_credit if with_credit else invoices.create
     moment = at or datetime.now(UTC)
     transact_at(moment, service, customer_id, number, charges, by=by or actor(), key=new_key(), **fields)
+    return number
+
+
+def make_payment(customer_id: int, amount_minor: int = 1000, *invoice_ids: int, **fields: Any) -> int:  # noqa: ANN401  (of `payments.record`)
+    """Record a payment for these invoices in this order, by bank transfer unless `fields` says otherwise."""
+    number = transact(numbers.reserve, "payments")
+    terms: dict[str, Any] = {
+        "method": "bank",
+        "received_on": date(2026, 3, 1),
+        "by": actor(),
+        "key": new_key(),
+    } | fields
+    transact(payments.record, customer_id, number, amount_minor, invoice_ids=invoice_ids, **terms)
     return number
 
 

@@ -18,7 +18,16 @@ from creditapp.db import Base, db
 from creditapp.models import AuditDetails, AuditRow, Role
 from creditapp.permissions import ROLES, Permission
 from tests.browser import Browser
-from tests.factories import give, make_customer, make_invoice, make_product, make_staff, make_subscription, reason_named
+from tests.factories import (
+    give,
+    make_customer,
+    make_invoice,
+    make_payment,
+    make_product,
+    make_staff,
+    make_subscription,
+    reason_named,
+)
 
 EVERYBODY = frozenset(Role)
 ADMIN = frozenset({Role.ADMIN})
@@ -96,6 +105,13 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("invoices.void", "POST"): LEADERS,
     ("invoices.refund", "GET"): LEADERS,
     ("invoices.refund", "POST"): LEADERS,
+    ("orders.create", "GET"): WRITERS,
+    ("orders.create", "POST"): WRITERS,
+    ("payments.index", "GET"): EVERYBODY,
+    ("payments.export", "GET"): EXPORTERS,
+    ("payments.create", "GET"): LEADERS,
+    ("payments.create", "POST"): LEADERS,
+    ("payments.show", "GET"): EVERYBODY,
     ("products.index", "GET"): EVERYBODY,
     ("products.create", "GET"): LEADERS,
     ("products.create", "POST"): LEADERS,
@@ -134,6 +150,7 @@ def addresses(app: Flask, *, missing: bool = False) -> dict[str, str]:
         "customer_id": customer_id,
         "seq": 1,
         "invoice_id": NOWHERE if missing else make_invoice(customer_id),
+        "payment_id": NOWHERE if missing else make_payment(customer_id),
         "subscription_id": NOWHERE if missing else make_subscription(customer_id),
         "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
@@ -337,6 +354,7 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
         "credits.export_adjustments",
         "credits.export_balances",
         "invoices.export",
+        "payments.export",
     ):
         assert browser.client.head(urls[name]).status_code == 200
 
@@ -349,7 +367,8 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
     give(make_customer(), 500)
     browser = browser_of(app, visitor)
     exports = {"users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"} | {
-        "invoices.export"
+        "invoices.export",
+        "payments.export",
     }
     before = dump()
 

@@ -10,11 +10,13 @@ def register_blueprints(app: Flask) -> None:
         credits,
         imports,
         invoices,
+        orders,
+        payments,
         products,
         search,
         settings,
         users,
     )
 
-    for blueprint in (auth, users, imports, credits, invoices, products, settings, search):
+    for blueprint in (auth, users, imports, credits, invoices, orders, payments, products, settings, search):
         app.register_blueprint(blueprint.bp)

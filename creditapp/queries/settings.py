@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, select
 
 from creditapp.models import Reason, RoleRules, Setting
+from creditapp.services.credits.rule import Rules
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 
 def select_settings() -> Select[Any]:
@@ -30,3 +34,14 @@ def select_limits() -> Select[str, int | None, int | None, bool]:
 def select_reasons() -> Select[Reason]:
     """Return every reason, in the order of the list."""
     return select(Reason).order_by(Reason.position, Reason.id)
+
+
+def read_rules(session: Session) -> Rules:
+    """Return the switches of credit use as they stand; nothing is locked, so the services read them anew."""
+    s = Setting
+    statement = (
+        select(s.credits_enabled, s.automatic_on_new, s.automatic_on_arrival, s.automatic_on_due, s.automatic_kinds)
+        .add_columns(s.full_cover_only, s.minimum_remainder_minor, s.return_grace_days)
+        .where(s.id == 1)
+    )
+    return Rules(*session.execute(statement).one())

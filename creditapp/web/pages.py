@@ -82,6 +82,8 @@ def _navigation() -> list[NavItem]:
     billing = NavItem("Billing", None, "receipt", children=[_item("Credits", "credits.index")])
     if can(Permission.INVOICE_READ):
         billing.children.append(_item("Invoices", "invoices.index"))
+    if can(Permission.PAYMENT_READ):
+        billing.children.append(_item("Payments", "payments.index"))
     if can(Permission.PRODUCT_READ):
         billing.children.append(_item("Products", "products.index"))
     if can(Permission.SETTINGS_READ):

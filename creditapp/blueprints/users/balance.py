@@ -15,6 +15,7 @@ from creditapp.errors import DomainError
 from creditapp.permissions import Permission, requires
 from creditapp.queries import authority
 from creditapp.services import credits
+from creditapp.web.arrived import use_at_once
 from creditapp.web.notices import announce
 from creditapp.web.pages import render_page
 from creditapp.web.refusals import place
@@ -45,6 +46,8 @@ def set_balance(customer_id: int) -> ResponseReturnValue:
             form.seen.data = str(customer.balance_minor)
         else:
             announce(entry, customer.name)
+            if entry.amount_minor > 0:
+                use_at_once(customer_id)
             return redirect(url_for("users.show", customer_id=customer_id))
     crumbs = [
         ("Admin", None),

@@ -13,6 +13,7 @@ from creditapp.db import transact
 from creditapp.errors import BalanceLimitError, DomainError, DuplicateAdjustmentError, InsufficientCreditError
 from creditapp.permissions import Permission, requires
 from creditapp.services import credits
+from creditapp.web.arrived import use_at_once
 from creditapp.web.filters import money, plain
 from creditapp.web.notices import announce
 from creditapp.web.refusals import place
@@ -43,6 +44,8 @@ def adjust(customer_id: int) -> ResponseReturnValue:
             customer, status, way_out = profile_or_404(customer_id), place(form, error), _way_out(error)
         else:
             announce(entry, customer.name)
+            if entry.amount_minor > 0:
+                use_at_once(customer_id)
             return redirect(url_for("users.show", customer_id=customer_id))
     return render_customer(customer, form, status=status, way_out=way_out)
 

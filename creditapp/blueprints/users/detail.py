@@ -11,12 +11,13 @@ from flask import request, url_for
 from flask_login import current_user
 
 from creditapp.blueprints.invoices.newest import newest_of
+from creditapp.blueprints.payments import newest as payments
 from creditapp.blueprints.users.forms import BY_HAND, AdjustCreditForm
 from creditapp.blueprints.users.subscribed import read_subscribed
 from creditapp.db import db
 from creditapp.models import CreditEntry
 from creditapp.permissions import Permission, can
-from creditapp.queries import authority, entries, lots
+from creditapp.queries import authority, entries, lots, upcoming
 from creditapp.queries.customers import Profile
 from creditapp.queries.search import typed_text
 from creditapp.web import charts, lists
@@ -82,6 +83,22 @@ def render_customer(
         way_out=way_out or WayOut(),
         subscribed=read_subscribed(customer, request.args),
         newest=newest_of(customer.id, is_closed=customer.status not in BY_HAND),
+        newest_payments=payments.newest_of(customer.id, is_closed=customer.status not in BY_HAND),
+        upcoming=_upcoming(customer, spendable),
+    )
+
+
+def _upcoming(customer: Profile, spendable: lots.Usable) -> upcoming.Upcoming | None:
+    """Return the next invoice as it would be made today; None for who may see no subscriptions."""
+    if not can(Permission.SUBSCRIPTION_READ) or customer.status not in BY_HAND:
+        return None
+    return upcoming.next_invoice(
+        db.session(),
+        customer.id,
+        spendable.usable_minor,
+        today=current_panel().today(),
+        is_frozen=customer.frozen_at is not None,
+        override=customer.automatic_credit,
     )
 
 

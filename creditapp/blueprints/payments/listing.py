@@ -1,0 +1,165 @@
+"""The list of payments: what the URL asks for, and the page, chips and file that answer it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from creditapp.blueprints.payments.words import method_words
+from creditapp.models import Payment
+from creditapp.queries import payments
+from creditapp.queries.payments import PaymentFilter
+from creditapp.queries.search import ID_MAX, typed_text
+from creditapp.services.payments import METHODS
+from creditapp.web import lists
+from creditapp.web.exports import Number
+from creditapp.web.filters import day, plain
+from creditapp.web.lists import Column, Page, Sort
+
+COLUMNS = (
+    Column("Received"),
+    Column("Customer"),
+    Column("Amount", numeric=True),
+    Column("Method"),
+    Column("Reference"),
+    Column("To invoices"),
+    Column("Became credit", numeric=True),
+    Column("Payment"),
+)
+HEADINGS = (
+    *("Payment", "Received on", "User", "Name", "Company", "Amount", "Method", "Transaction reference"),
+    *("To invoices", "Became credit"),
+)
+METHOD_CHOICES = [("", "Any"), *METHODS.items()]
+ROWS_AT_ONCE = 500
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LABELS = {"from": "From", "until": "Until"}
+_TYPED_CHARS_MAX = 40
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the URL asks for, as far as it makes sense."""
+
+    wanted: PaymentFilter
+    args: dict[str, str] = field(default_factory=dict)
+    """The arguments that ask for this again."""
+    hints: list[str] = field(default_factory=list)
+    """What was left out and why, in sentences."""
+
+    @classmethod
+    def read(cls, args: Mapping[str, str]) -> Asked:
+        """Read the URL's arguments; what makes no sense is left out, and of dates it is said."""
+        asked = cls(PaymentFilter())
+        asked._take("q", text=typed_text(args.get("q", "")))
+        method = args.get("method", "")
+        asked._take("method", method=method if method in METHODS else "")
+        asked._take("customer", customer_id=_number(args.get("customer", "")))
+        for name, column in (("from", "received_from"), ("until", "received_until")):
+            typed = typed_text(args.get(name, ""))
+            value = _day(typed)
+            if typed and value is None:
+                problem = f"“{typed[:_TYPED_CHARS_MAX]}” is no date; write it like 2026-03-14."
+                asked.hints.append(f"{problem} “{_LABELS[name]}” was left out.")
+            asked._take(name, **{column: value})
+        if args.get("credit") == "1":
+            asked.wanted, asked.args["credit"] = replace(asked.wanted, made_credit=True), "1"
+        return asked
+
+    def _take(self, name: str, **column: Any) -> None:  # noqa: ANN401  (of the column's own type)
+        [value] = column.values()
+        if value is not None and value != "":
+            self.wanted = replace(self.wanted, **column)
+            self.args[name] = str(value)
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.wanted != PaymentFilter()
+
+    def chips(self, path: str) -> list[tuple[str, str]]:
+        """Return each filter at work with the URL that takes it away."""
+        w = self.wanted
+        said = [
+            ("q", f"“{w.text}”"),
+            ("method", method_words(w.method)),
+            ("customer", f"User #{w.customer_id}"),
+            ("from", f"From {day(w.received_from)}" if w.received_from else ""),
+            ("until", f"Until {day(w.received_until)}" if w.received_until else ""),
+            ("credit", "Became credit"),
+        ]
+        return [(words, lists.link(path, {**self.args, name: None})) for name, words in said if name in self.args]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentList:
+    """One page, and which invoices each of its payments paid."""
+
+    page: Page
+    invoices: dict[tuple[int, int], list[int]]
+
+
+def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str) -> PaymentList:
+    """Return the page of payments the URL asks for, newest first."""
+    sort = Sort((Payment.__table__.c.id, Payment.__table__.c.customer_id), descending=True, read=_read_key)
+    cursor = lists.read_cursor(args, sort)
+    keys = lists.select_page(payments.select_list(session, asked.wanted), sort, cursor).subquery()
+    forwards = cursor is not None and cursor.backwards
+    order = [keys.c.id, keys.c.customer_id]
+    rows = session.execute(
+        payments.select_rows(keys).order_by(*[one.asc() if forwards else one.desc() for one in order])
+    ).all()
+    page = lists.make_page(
+        rows,
+        cursor,
+        key_of=lambda row: (row.id, row.customer_id),
+        url=lambda **place: lists.link(path, {**asked.args, **place}, "payments"),
+        noun="payments",
+        total=lists.counted(payments.count(session, asked.wanted, most=lists.COUNT_MAX)),
+    )
+    return PaymentList(page, payments.invoices_of(session, [(row.customer_id, row.id) for row in page.rows]))
+
+
+def lines(session: Session, asked: Asked) -> Iterator[Sequence[Any]]:
+    """Yield the rows of the file: everything the list shows on all its pages, in its order."""
+    keys = payments.select_list(session, asked.wanted).subquery()
+    statement = payments.select_rows(keys).order_by(keys.c.id.desc(), keys.c.customer_id.desc())
+    found = session.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
+    for some in found.partitions():
+        paid = payments.invoices_of(session, [(row.customer_id, row.id) for row in some])
+        for row in some:
+            yield (
+                row.id,
+                row.received_on.isoformat(),
+                row.customer_id,
+                row.customer,
+                row.company,
+                Number(plain(row.amount_minor)),
+                method_words(row.method),
+                row.transaction_ref,
+                " ".join(f"#{one}" for one in paid.get((row.customer_id, row.id), [])),
+                Number(plain(row.credit_minor)),
+            )
+
+
+def _read_key(values: Sequence[Any]) -> Sequence[Any]:
+    if not all(type(value) is int and 0 <= value <= ID_MAX for value in values):
+        raise ValueError("no whole numbers")
+    return values
+
+
+def _number(typed: str) -> int | None:
+    digits = typed.strip().removeprefix("#")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
+    return int(digits) if is_number and 0 < int(digits) <= ID_MAX else None
+
+
+def _day(typed: str) -> date | None:
+    try:
+        return date.fromisoformat(typed) if _DAY.fullmatch(typed) else None
+    except ValueError:
+        return None

@@ -1,0 +1,233 @@
+"""Payments: the list across all customers, one payment with what it paid, and what the form wants to know.
+
+Lists are walked by number, newest first; a search looks at the payments of the customers it finds, and at references.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, func, or_, select, text, tuple_
+
+from creditapp.models import (
+    CreditEntry,
+    Customer,
+    Invoice,
+    InvoiceStatus,
+    Payment,
+    PaymentAllocation,
+    Staff,
+)
+from creditapp.queries import search
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+SAME_REFERENCE_MAX = 3
+CUSTOMERS_MAX = 200
+"""A search for a customer looks at the payments of so many of them."""
+OPEN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFilter:
+    """Which payments a list shows; what is empty does not matter."""
+
+    text: str = ""
+    """A payment's number, `#12`, a transaction reference, or what is known of its customer."""
+    method: str = ""
+    customer_id: int | None = None
+    received_from: date | None = None
+    received_until: date | None = None
+    made_credit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """One payment, as its page shows it."""
+
+    customer_id: int
+    id: int
+    amount_minor: int
+    credit_minor: int
+    method: str
+    transaction_ref: str
+    received_on: date
+    note: str
+    actor: str
+    created_at: datetime
+    customer: str
+    company: str
+    staff: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SameReference:
+    """A payment that was recorded before with the same transaction reference."""
+
+    customer_id: int
+    id: int
+    amount_minor: int
+    received_on: date
+    customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An invoice that a payment is to be for; minor units."""
+
+    id: int
+    kind: str
+    status: str
+    total_minor: int
+    due_minor: int
+    due_on: date | None
+
+
+def select_list(session: Session, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
+    """Return the keys of the payments that fit, to be ordered by `id` and `customer_id`, and limited."""
+    p = Payment
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.text:
+        conditions.append(_said(session, wanted.text))
+    if wanted.customer_id is not None:
+        conditions.append(p.customer_id == wanted.customer_id)
+    if wanted.method:
+        conditions.append(p.method == wanted.method)
+    if wanted.received_from is not None:
+        conditions.append(p.received_on >= wanted.received_from)
+    if wanted.received_until is not None:
+        conditions.append(p.received_on <= wanted.received_until)
+    if wanted.made_credit:
+        conditions.append(p.credit_minor > 0)
+    return select(p.customer_id, p.id).where(*conditions)
+
+
+def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
+    """Return what the list shows of the payments on one page; the order is the caller's.
+
+    Columns: customer_id, id, received_on, amount_minor, credit_minor, method, transaction_ref, customer, company.
+    """
+    p = Payment
+    return (
+        select(p.customer_id, p.id, p.received_on, p.amount_minor, p.credit_minor, p.method, p.transaction_ref)
+        .add_columns(Customer.name.label("customer"), Customer.company)
+        .join_from(page, p, (p.customer_id == page.c.customer_id) & (p.id == page.c.id))
+        .join(Customer, Customer.id == page.c.customer_id)
+    )
+
+
+def count(session: Session, wanted: PaymentFilter, *, most: int) -> int:
+    """Return how many payments fit; counting stops at `most` and one more. In order, an index finds them."""
+    some = select_list(session, wanted).order_by(Payment.id).limit(most + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def invoices_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
+    """Return which invoices each of these payments (customer, number) paid, in their order."""
+    a = PaymentAllocation
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    if keys:
+        statement = select(a.customer_id, a.payment_id, a.invoice_id).where(
+            tuple_(a.customer_id, a.payment_id).in_(keys)
+        )
+        for customer_id, payment_id, invoice_id in session.execute(statement.order_by(a.payment_id, a.invoice_id)):
+            found[customer_id, payment_id].append(invoice_id)
+    return found
+
+
+def newest_of(session: Session, customer_id: int, most: int) -> list[Any]:
+    """Return the customer's newest payments, as `select_rows` has them, newest first."""
+    p = Payment
+    page = select(p.customer_id, p.id).where(p.customer_id == customer_id).order_by(p.id.desc()).limit(most)
+    return list(session.execute(select_rows(page.subquery()).order_by(p.id.desc())))
+
+
+def find(session: Session, payment_id: int) -> PaymentFacts | None:
+    """Return the payment of this number, found by the plain index on numbers."""
+    p, c = Payment, Customer
+    statement = (
+        select(p.customer_id, p.id, p.amount_minor, p.credit_minor, p.method, p.transaction_ref, p.received_on, p.note)
+        .add_columns(p.actor, p.created_at, c.name, c.company, Staff.name)
+        .join(c, c.id == p.customer_id)
+        .outerjoin(Staff, (Staff.id == p.actor_id) & (p.actor == "staff"))
+        .where(p.id == payment_id)
+    )
+    row = session.execute(statement).first()
+    return PaymentFacts(*row) if row else None
+
+
+def allocations(session: Session, customer_id: int, payment_id: int) -> list[Any]:
+    """Return what it paid: invoice_id, kind, status, amount_minor, refunded_minor."""
+    a, i = PaymentAllocation, Invoice
+    statement = (
+        select(a.invoice_id, i.kind, i.status, a.amount_minor, a.refunded_minor)
+        .join(i, (i.customer_id == a.customer_id) & (i.id == a.invoice_id))
+        .where(a.customer_id == customer_id, a.payment_id == payment_id)
+        .order_by(a.invoice_id)
+    )
+    return list(session.execute(statement))
+
+
+def entries(session: Session, customer_id: int, payment_id: int) -> list[Any]:
+    """Return the entries it made: seq, description, amount_minor, posted_at."""
+    e = CreditEntry
+    statement = select(e.seq, e.description, e.amount_minor, e.posted_at).where(
+        e.customer_id == customer_id, e.payment_id == payment_id
+    )
+    return list(session.execute(statement.order_by(e.seq)))
+
+
+def same_reference(session: Session, transaction_ref: str) -> list[SameReference]:
+    """Return the payments that were recorded with this reference, newest first; none for an empty one."""
+    if not transaction_ref:
+        return []
+    p, c = Payment, Customer
+    statement = (
+        select(p.customer_id, p.id, p.amount_minor, p.received_on, c.name)
+        .join(c, c.id == p.customer_id)
+        .where(p.transaction_ref == transaction_ref, text("transaction_ref <> ''"))
+        .order_by(p.id.desc())
+        .limit(SAME_REFERENCE_MAX)
+    )
+    return [SameReference(*row) for row in session.execute(statement)]
+
+
+def named(session: Session, customer_id: int, invoice_ids: Sequence[int]) -> list[Named]:
+    """Return these invoices of the customer in the order in which they are named; what is not there is left out."""
+    i = Invoice
+    rows = session.execute(_select_named().where(i.customer_id == customer_id, i.id.in_(invoice_ids)))
+    found = {row.id: Named(*row) for row in rows}
+    return [found[one] for one in dict.fromkeys(invoice_ids) if one in found]
+
+
+def open_of(session: Session, customer_id: int) -> list[Named]:
+    """Return what the customer owes, oldest due first."""
+    i = Invoice
+    statement = _select_named().where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID)
+    return [Named(*row) for row in session.execute(statement.order_by(i.due_on, i.id).limit(OPEN_MAX))]
+
+
+def _select_named() -> Select[*tuple[Any, ...]]:
+    i = Invoice
+    due_minor = i.total_minor - i.credit_minor - i.paid_minor
+    return select(i.id, i.kind, i.status, i.total_minor, due_minor.label("due_minor"), i.due_on)
+
+
+def _said(session: Session, typed: str) -> ColumnElement[bool]:
+    """Return the condition for what was typed: a number, a reference, or customers."""
+    p = Payment
+    digits = typed.removeprefix("#")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17 and 0 < int(digits) <= search.ID_MAX  # noqa: PLR2004  (ID_MAX has 16 digits)
+    arms: list[ColumnElement[bool]] = [p.id == int(digits)] if is_number else []
+    if not typed.startswith("#"):
+        arms.append(p.transaction_ref == typed)
+        if len(typed) >= search.LETTERS_MIN:
+            fits = search.customers_matching(session, typed)
+            ids = select(Customer.id).where(fits).order_by(Customer.name_key, Customer.id).limit(CUSTOMERS_MAX)
+            arms.append(p.customer_id.in_(list(session.execute(ids).scalars())))
+    return or_(*arms, p.id == 0)
