@@ -20,7 +20,7 @@ from creditapp.services import demo
 def setup_command(*, wants_demo: bool) -> None:
     """Bring the database to the newest revision; fill an empty one with a demo, and print how to sign in.
 
-    An empty one has neither customers nor staff. The demo takes some 20 seconds. Safe to repeat: `make run` does it
+    An empty one has neither customers nor staff. The demo takes half a minute. Safe to repeat: `make run` does it
     at each start. Exits 0.
     """
     flask_migrate.upgrade()

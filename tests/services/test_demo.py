@@ -20,7 +20,9 @@ from creditapp.models import (
     CreditEntryText,
     CreditLot,
     Customer,
+    Invoice,
     LogIn,
+    Product,
     Role,
     Staff,
 )
@@ -204,7 +206,7 @@ def test_a_demo_is_for_an_empty_panel_only(app: Flask) -> None:
 def test_installing_makes_staff_customers_and_history(app: Flask, tmp_path: Path) -> None:
     told: list[int] = []
 
-    posted = demo.install(tmp_path, until=UNTIL, entries=600, progress=told.append)
+    posted = demo.install(tmp_path, until=UNTIL, entries=600, subscribers=0.01, progress=told.append)
 
     assert posted == sum(told)
     assert 580 <= posted <= 640
@@ -215,8 +217,49 @@ def test_installing_makes_staff_customers_and_history(app: Flask, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_what_renews_is_invoiced_and_paid_more_or_less_in_time(app: Flask, tmp_path: Path) -> None:
+    demo.install(tmp_path, until=UNTIL, entries=600, subscribers=0.1)
+
+    i, e = Invoice, CreditEntry
+    invoices = db.session.execute(select(i)).scalars().all()
+    assert {invoice.kind for invoice in invoices} == {"order", "renewal"}
+    assert {invoice.status for invoice in invoices} == {"paid", "unpaid", "cancelled", "refunded"}
+    paid = [invoice for invoice in invoices if invoice.status == "paid"]
+    assert {(invoice.credit_minor > 0, invoice.paid_minor > 0) for invoice in paid} == {
+        *((True, True), (True, False), (False, True))
+    }
+    overdue = [one for one in invoices if one.status == "unpaid" and one.due_on and one.due_on < UNTIL.date()]
+    assert 0 < len(overdue) < len(invoices) / 10
+    months = {one.issued_on.month for one in invoices if one.issued_on}
+    assert len(months) >= 6
+    assert all(one.created_at <= UNTIL for one in invoices)
+    kinds = set(db.session.execute(select(e.kind)).scalars())
+    assert {"applied", "overpayment", "returned", "invoice_refund", "added", "expired"} <= kinds
+    assert db.session.execute(select(func.count()).select_from(Product)).scalar_one() == 8
+
+
+@pytest.mark.slow
+def test_business_goes_forward_in_time_and_follows_the_seed(new_app: AppMaker, tmp_path: Path) -> None:
+    books = []
+    for _again in range(2):
+        with new_app("sqlite"):
+            demo.install(tmp_path, until=UNTIL, entries=60, subscribers=0.03)
+            e, i = CreditEntry, Invoice
+            entries = db.session.execute(
+                select(e.customer_id, e.seq, e.posted_at, e.kind, e.amount_minor).order_by(e.customer_id, e.seq)
+            ).all()
+            billed = select(i.id, i.customer_id, i.status, i.credit_minor, i.paid_minor, i.created_at).order_by(i.id)
+            books.append((entries, db.session.execute(billed).all()))
+            for one, following in pairwise(entries):
+                if one.customer_id == following.customer_id:
+                    assert one.posted_at <= following.posted_at
+
+    assert books[0] == books[1]
+
+
+@pytest.mark.slow
 def test_the_four_sign_ins_open_the_door_and_only_the_owner_reads_them(app: Flask, tmp_path: Path) -> None:
-    demo.install(tmp_path, until=UNTIL, entries=30)
+    demo.install(tmp_path, until=UNTIL, entries=30, subscribers=0)
 
     kept = demo.sign_ins.read(tmp_path)
     assert [one.role for one in kept] == [Role.ADMIN, Role.MANAGER, Role.AGENT, Role.AUDITOR]

@@ -23,6 +23,7 @@ from creditapp.services import actor, audit, customers, imports, ledger
 from creditapp.services.audit import Action
 from creditapp.services.demo import sign_ins, words
 from creditapp.services.demo.acts import carry_out
+from creditapp.services.demo.business import Business
 from creditapp.services.demo.calendar import Calendar
 from creditapp.services.demo.history import History
 from creditapp.services.demo.people import People
@@ -40,6 +41,9 @@ MONTHS = 6
 DAYS = 183
 ENTRIES = 6000
 CHUNK = 1000
+SUBSCRIBERS = 0.6
+"""Such a part of all customers has a subscription."""
+EVENING = timedelta(hours=21, minutes=30)
 
 Progress = Callable[[int], None]
 
@@ -62,26 +66,36 @@ def is_wanted(session: Session) -> bool:
 
 
 def install(
-    instance: Path, *, until: datetime | None = None, entries: int = ENTRIES, progress: Progress | None = None
+    instance: Path,
+    *,
+    until: datetime | None = None,
+    entries: int = ENTRIES,
+    subscribers: float = SUBSCRIBERS,
+    progress: Progress | None = None,
 ) -> int:
     """Fill an empty panel: staff with random passwords kept in `instance`, customers, six months of history.
 
-    Returns how many entries were posted.
+    `subscribers`: the part of them that has a subscription, with invoices and payments. Returns how many entries the
+    history has beside those that come of invoices and payments.
     """
     ends = until or datetime.now(UTC)
     first = (ends - timedelta(days=DAYS)).date()
     staff_ids = transact_at(_morning(first), sign_ins.create_staff, sign_ins.read_or_make(instance), by=actor.SYSTEM)
     admin = actor.staff(staff_ids[Role.ADMIN])
+    business = Business(SEED, share=subscribers, by=actor.staff(staff_ids[Role.MANAGER])) if subscribers else None
     posted = 0
     for number, stretch in enumerate(_stretches(first, ends, entries)):
         export = io.BytesIO(stretch.export)
         transact_at(stretch.opens, imports.post, export, by=admin, key=f"demo-{number}")
+        if business is not None:
+            business.grow(stretch.opens)
         posted += play(
             stretch.entries,
             seed=SEED + number,
             first=stretch.opens.date(),
             until=stretch.until,
             progress=progress,
+            business=business,
         )
     return posted
 
@@ -130,11 +144,12 @@ def play(
     first: date | None = None,
     until: datetime | None = None,
     progress: Progress | None = None,
+    business: Business | None = None,
 ) -> int:
     """Make up a history of about so many entries from `first` (six months before) up to `until` (now), and post it.
 
     It begins after the newest entry there is, so that time only goes forward. Returns how many entries were posted;
-    `progress` hears how many at a time.
+    `progress` hears how many at a time. Each day ends with the evening of `business`.
     """
     ends = until or datetime.now(UTC)
     begins = first or (ends - timedelta(days=DAYS)).date()
@@ -165,6 +180,9 @@ def play(
             history.learn(chunk, done)
             posted += len(done.entries)
             _tell(progress, len(done.entries))
+        if business is not None:
+            evening = calendar.midnight(calendar.days[place]) + EVENING
+            history.balances.update(business.evening(min(max(evening, scene.earliest), calendar.until)))
     return posted
 
 
