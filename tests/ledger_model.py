@@ -28,6 +28,7 @@ class ModelEntry:
     draws: dict[int, int] = field(default_factory=dict)
     """What it took (plus) from each lot or gave back (minus)."""
     reverses: int | None = None
+    invoice: int | None = None
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -132,9 +133,9 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (balance_minor, stored) == (self.model.balance_minor, expected)
 
 
-@pytest.fixture
-def desks(request: pytest.FixtureRequest, new_app: AppMaker) -> Iterator[tuple[Desk, ...]]:
-    options = request.config.option
+@contextmanager
+def open_desks(options: argparse.Namespace, new_app: AppMaker) -> Iterator[tuple[Desk, ...]]:
+    """Yield a desk on each engine that these options leave."""
     plain = options.isolation == "default" and options.schema == "plain"
     with ExitStack() as stack:
         made = []
@@ -143,6 +144,12 @@ def desks(request: pytest.FixtureRequest, new_app: AppMaker) -> Iterator[tuple[D
             reasons = {(class_, days): make_reason(class_=class_, expires_after_days=days) for class_, days in REASONS}
             made.append(Desk(app, actor(), reasons))
         yield tuple(made)
+
+
+@pytest.fixture
+def desks(request: pytest.FixtureRequest, new_app: AppMaker) -> Iterator[tuple[Desk, ...]]:
+    with open_desks(request.config.option, new_app) as opened:
+        yield opened
 
 
 @pytest.mark.money
