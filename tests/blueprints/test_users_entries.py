@@ -19,6 +19,7 @@ from tests.factories import (
     give,
     limit_role,
     make_customer,
+    make_invoice,
     make_staff,
     moment,
     new_key,
@@ -177,6 +178,21 @@ def test_an_entry_tells_what_was_used_reversed_voided_and_left(browser: Browser)
     void = browser.open(entry_page(customer, 4)).words("entry")
     assert f"Voids CR-{customer}-1" in void
     assert "This entry is a void itself." in void
+
+
+def test_credit_used_on_an_invoice_is_one_click_from_it_both_ways(browser: Browser) -> None:
+    customer_id = make_customer()
+    give(customer_id, 5000)
+    invoice_id = make_invoice(customer_id, 2000)
+    transact(credits.apply, customer_id, invoice_id, by=actor(), key=new_key())
+    browser.sign_in(make_staff())
+
+    used = browser.open(f"/admin/users/{customer_id}/credit/2")
+    given = browser.open(f"/admin/users/{customer_id}/credit/1")
+
+    assert used.link(f"#{invoice_id}") == f"/admin/billing/invoices/{invoice_id}"
+    assert f"Went to: Credit Applied to Invoice #{invoice_id}" in given.text
+    assert browser.open(used.link(f"#{invoice_id}")).status == 200
 
 
 def test_an_entry_that_was_spent_to_the_last_cent_says_so(browser: Browser) -> None:
