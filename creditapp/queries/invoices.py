@@ -6,11 +6,12 @@ Each list is walked in the order of an index, and limited, before anything is jo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, false, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, or_, select, text
 
 from creditapp.models import Customer, Invoice, InvoiceStatus
 from creditapp.queries import search
@@ -28,6 +29,10 @@ LAST_DAY = date(9999, 12, 31)
 """Where a draft stands that does not say when it is due."""
 
 _INVOICES = Invoice.__table__
+_OPEN = {"postgresql": "status = 'unpaid'", "sqlite": "likelihood(status = 'unpaid', 0.99)"}
+"""What the index on due dates is about; without a word on how likely that is, SQLite takes the index on the status."""
+_NONE = 0
+"""A number that no invoice has: they count from one."""
 _KEYS = ("customer_id", "id", "issued_on", "due_on")
 
 
@@ -138,11 +143,11 @@ def _narrow(session: Session, wanted: InvoiceFilter, *, by_due: bool) -> Invoice
         number, customer_ids, has_more = _read_text(session, wanted.text)
         arms = [c.customer_id.in_(customer_ids)] if customer_ids else []
         arms += [c.id == number] if number is not None else []
-        arms = arms or [false()]
+        arms = arms or [c.id == _NONE]
     keys = select(*[c[name] for name in _KEYS], c.total_minor).where(*[or_(*arms)] if arms else [])
     if wanted.customer_id is not None:
         keys = keys.where(c.customer_id == wanted.customer_id)
-    keys = keys.where(*_equal(wanted, indexed=None), *_days(wanted)).offset(0)
+    keys = keys.where(*_equal(wanted), *_days(wanted)).offset(0)
     return replace(_of_pool(keys.subquery(), wanted, by_due=by_due), has_more_customers=has_more)
 
 
@@ -181,8 +186,8 @@ def _select(session: Session, wanted: InvoiceFilter, *, walks: str) -> Select[An
     """Return the keys of the invoices that fit, to be walked by number, by day, or those that are open by due date."""
     c = _INVOICES.c
     keys = select(*[c[name] for name in _KEYS], c.total_minor)
-    if walks == "open":
-        keys = keys.where(text("status = 'unpaid'"))
+    if walks == "open" and not _is_rare(session, "kind", wanted.kind):
+        keys = keys.where(text(_OPEN[session.get_bind().dialect.name]))
         return keys.where(*_equal(replace(wanted, status=""), indexed=_none_on_sqlite(session)), *_days(wanted))
     return keys.where(*_equal(wanted, indexed=_worth_an_index(session, wanted, walks)), *_days(wanted))
 
@@ -197,33 +202,38 @@ def _days(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _equal(wanted: InvoiceFilter, *, indexed: tuple[str, ...] | None) -> list[ColumnElement[bool]]:
+def _equal(wanted: InvoiceFilter, *, indexed: Sequence[str] = ()) -> list[ColumnElement[bool]]:
     """Return the conditions on status and kind; those that are not `indexed` are hidden from SQLite's indexes."""
     c = _INVOICES.c
     asked = {"status": wanted.status, "kind": wanted.kind}
     return [
-        (c[name] if indexed is not None and name in indexed else func.coalesce(c[name], "")) == value
-        for name, value in asked.items()
-        if value
+        (c[name] if name in indexed else func.coalesce(c[name], "")) == value for name, value in asked.items() if value
     ]
 
 
-def _none_on_sqlite(session: Session) -> tuple[str, ...]:
-    return ("status", "kind") if session.get_bind().dialect.name == "postgresql" else ()
+def _none_on_sqlite(session: Session) -> list[str]:
+    return ["status", "kind"] if session.get_bind().dialect.name == "postgresql" else []
 
 
-def _worth_an_index(session: Session, wanted: InvoiceFilter, walks: str) -> tuple[str, ...]:
+def _worth_an_index(session: Session, wanted: InvoiceFilter, walks: str) -> list[str]:
     """Return which conditions SQLite, which keeps no statistics, should seek by index; PostgreSQL decides by itself.
 
     The rare one, if there is one; otherwise one index gives the order, and the rows that fit are met on the way.
     """
     asked = {name: value for name, value in (("status", wanted.status), ("kind", wanted.kind)) if value}
     if session.get_bind().dialect.name == "postgresql":
-        return tuple(asked)
+        return list(asked)
     if walks == "numbers" and len(asked) == 1:
-        return tuple(asked)
-    for name, value in asked.items():
-        some = select(_INVOICES.c.id).where(_INVOICES.c[name] == value).limit(RARE_MAX + 1).subquery()
-        if session.execute(select(func.count()).select_from(some)).scalar_one() <= RARE_MAX:
-            return (name,)
-    return ("status",) if walks == "numbers" and asked else ()
+        return list(asked)
+    rare = [name for name, value in asked.items() if _is_rare(session, name, value)]
+    if rare:
+        return rare[-1:]
+    return ["status"] if walks == "numbers" and asked else []
+
+
+def _is_rare(session: Session, name: str, value: str) -> bool:
+    """Return whether SQLite should gather the invoices of this status or kind; PostgreSQL decides by itself."""
+    if not value or session.get_bind().dialect.name == "postgresql":
+        return False
+    some = select(_INVOICES.c.id).where(_INVOICES.c[name] == value).limit(RARE_MAX + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one() <= RARE_MAX

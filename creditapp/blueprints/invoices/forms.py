@@ -51,6 +51,12 @@ class _OptionalPercentField(PercentField):
 class _OptionalDayField(DayField):
     """A date, or none."""
 
+    def process_formdata(self, valuelist: Sequence[str]) -> None:
+        if any(typed.strip() for typed in valuelist):
+            super().process_formdata(valuelist)
+        else:
+            self.data = None
+
     def pre_validate(self, form: Any) -> None:  # noqa: ANN401  (WTForms' signature)
         if any(typed.strip() for typed in self.raw_data or []):
             super().pre_validate(form)

@@ -18,6 +18,7 @@ from creditapp.queries.invoices import InvoiceFilter, InvoiceList
 from creditapp.queries.search import ID_MAX, typed_text
 from creditapp.web import lists
 from creditapp.web.exports import Number
+from creditapp.web.fields import showable
 from creditapp.web.filters import day, money, plain
 from creditapp.web.lists import Column, Page, Sort
 from creditapp.web.panel import current_panel
@@ -61,9 +62,9 @@ class Asked:
     def read(cls, args: Mapping[str, str]) -> Asked:
         """Read the URL's arguments; what makes no sense is left out and said."""
         asked = cls(InvoiceFilter())
-        asked._take("q", text=typed_text(args.get("q", "")))
+        asked._take("q", text=_typed(args, "q"))
         for name, known in (("status", set(InvoiceStatus)), ("kind", set(InvoiceKind))):
-            value = args.get(name, "")
+            value = _typed(args, name)
             asked._take(name, **{name: value if value in known else ""})
             if value and value not in known:
                 asked.hints.append(f"“{value[:_TYPED_CHARS_MAX]}” is no {name} of an invoice; it was left out.")
@@ -77,7 +78,7 @@ class Asked:
         return asked
 
     def _read(self, args: Mapping[str, str], name: str, column: str, read: Any, problem: str) -> None:  # noqa: ANN401
-        typed = typed_text(args.get(name, ""))
+        typed = _typed(args, name)
         value = read(typed) if typed else None
         if typed and value is None:
             label = _LABELS[name]
@@ -212,6 +213,11 @@ def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
     if type(value) is not int or not 0 <= value <= ID_MAX:
         raise ValueError("no whole number")
     return value
+
+
+def _typed(args: Mapping[str, str], name: str) -> str:
+    """Return what was typed, as a page can show it."""
+    return showable(typed_text(args.get(name, "")))
 
 
 def _number(typed: str) -> int | None:
