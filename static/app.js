@@ -197,6 +197,32 @@ document.addEventListener("change", (event) => {
   }
 });
 
+/* ---- <form data-recount="summary">: what the server makes of the form so far shows in the element of that id */
+
+const RECOUNT_MS = 300;
+
+async function recount(form, asked) {
+  const body = new FormData(form);
+  body.set("act", "update");
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(body), signal: asked });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById(form.dataset.recount);
+  if (fresh) document.getElementById(form.dataset.recount)?.replaceChildren(...fresh.childNodes);
+}
+
+for (const form of document.querySelectorAll("form[data-recount]")) {
+  let waiting;
+  let asking;
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    asking?.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    // What could not be asked for is told when the form is sent.
+    waiting = setTimeout(() => recount(form, signal).catch(() => {}), RECOUNT_MS);
+  });
+}
+
 /* ---- after a refused form, reading starts at what went wrong */
 
 document.querySelector(".summary")?.focus();

@@ -11,6 +11,8 @@ from tests.e2e.conftest import DESK, PHONE, Scheme, Visitor, VisitorMaker
 from tests.factories import (
     give,
     make_customer,
+    make_invoice,
+    make_payment,
     make_product,
     make_reason,
     make_staff,
@@ -30,10 +32,15 @@ PAGES = (
     "/admin/users/1/credit/balance",
     "/admin/users/1/credit/1",
     "/admin/users/1/credit/1/reversal",
+    "/admin/users/1/orders/new",
     "/admin/users/1/subscriptions/new",
     "/admin/users/1/subscriptions/1",
     "/admin/users/1/subscriptions/1/cancellation",
     "/admin/billing/credits",
+    "/admin/billing/payments",
+    "/admin/billing/payments/1",
+    "/admin/billing/payments/new?q=o",
+    "/admin/billing/payments/new?customer=1",
     "/admin/billing/products",
     "/admin/billing/products/new",
     "/admin/billing/products/1",
@@ -63,6 +70,9 @@ def _fill_the_panel() -> None:
         status = list(SubscriptionStatus)[number]
         cancelled_on = date(2026, 3, 1) if status == SubscriptionStatus.CANCELLED else None
         make_subscription(1, product, label="l" * 200, location="eu-west-1", status=status, cancelled_on=cancelled_on)
+    invoices = [make_invoice(1, 4000) for _number in range(8)]
+    make_payment(1, 10**9, *invoices[:6], transaction_ref="T" * 120, note="n" * 300)
+    make_payment(1, 100, transaction_ref="T" * 120, method="paypal")
 
 
 @pytest.mark.parametrize("path", PAGES)
