@@ -19,6 +19,8 @@ from creditapp.services import verification
 from tests.books import Books, write_books
 from tests.conftest import Databases
 from tests.factories import balance_of
+from tests.services.invoices.desk import amounts, bill, pay, use
+from tests.services.invoices.test_agreement import write_files
 from tests.services.tampering import tampered
 
 pytestmark = pytest.mark.money
@@ -62,6 +64,44 @@ def test_a_ledger_with_entries_is_not_taken_down_unasked(bare: Flask, x_arg: str
 
     assert balance_of(books.c) == 730
     assert verification.report() == []
+
+
+@pytest.mark.parametrize("x_arg", [None, "destroy=no"])
+def test_invoices_and_payments_are_not_taken_down_unasked(bare: Flask, x_arg: str | None) -> None:
+    flask_migrate.upgrade()
+    files = write_files()
+    db.session.remove()
+
+    with pytest.raises(SystemExit):
+        flask_migrate.downgrade(revision="0001", x_arg=x_arg)
+
+    assert amounts(files.c, files.open) == ("unpaid", 700, 1000, 0)
+    assert verification.report() == []
+
+
+def test_what_the_ledger_says_of_invoices_outlives_them(bare: Flask) -> None:
+    flask_migrate.upgrade()
+    files = write_files()
+    balance_minor, entries = balance_of(files.c), _entries()
+    db.session.remove()
+
+    flask_migrate.downgrade(revision="0001", x_arg="destroy=yes")
+    assert {"invoices", "payments"} <= set(inspect(db.engine).get_table_names())
+    flask_migrate.upgrade()
+
+    assert verification.report() == []
+    assert (balance_of(files.c), _entries()) == (balance_minor, entries)
+    assert amounts(files.c, files.open) == ("paid", 700, 0, 0)  # nothing is known of what else was owed
+    assert amounts(files.c, files.refunded) == ("cancelled", 0, 0, 0)
+    following = bill(files.c, 500)
+    use(files.c, following)
+    pay(files.c, 900, following)
+    assert verification.report() == []
+
+
+def _entries() -> list[tuple[object, ...]]:
+    db.session.rollback()
+    return [tuple(row) for row in db.session.execute(text("SELECT * FROM credit_entries ORDER BY customer_id, seq"))]
 
 
 def test_nothing_is_left_of_the_guards_when_the_schema_has_gone(bare: Flask) -> None:

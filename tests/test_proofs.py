@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +17,14 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import _Queue, db
 from creditapp.models import CreditAccount
+from creditapp.services import payments, verification
+from creditapp.services.bills import bill as bills_bill
 from creditapp.services.ledger import Entry, plans
 from creditapp.statements import Prepared
 from tests.books import Books
 from tests.crowd import spend, together
 from tests.factories import balance_of, make_customer, make_staff, new_key, reason_named
+from tests.services.invoices.desk import amounts, bill, pay
 from tests.services.tampering import tampered
 from tests.test_migrations import BROKEN, run
 
@@ -225,6 +229,77 @@ def test_without_either_a_double_click_posts_twice(app: Flask, monkeypatch: pyte
 
     assert outcomes == ["Entry", "Entry"]
     assert balance_of(customer) == 400
+
+
+def paying(customer: int, invoice: int) -> Callable[[], object]:
+    by = make_staff().actor
+    return lambda: pay(customer, 1, invoice, by=by)
+
+
+def unlock_invoices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let payments read account and invoices without a lock."""
+    unlocked = plans.select_account().where(plans.ACCOUNTS.c.customer_id == bindparam("customer_id"))
+    monkeypatch.setattr(plans, "LOCK", Prepared(unlocked))
+    locked = payments._select_bills
+    monkeypatch.setattr(payments, "_select_bills", lambda *of: SimpleNamespace(with_for_update=lambda: locked(*of)))
+
+
+@BOTH
+def test_payments_at_once_all_arrive(app: Flask) -> None:
+    customer = make_customer()
+    invoice = bill(customer, THREADS * SPENDS)
+
+    assert race(paying(customer, invoice)) == {"Recorded": THREADS * SPENDS}
+    assert amounts(customer, invoice) == ("paid", 0, THREADS * SPENDS, 0)
+
+
+@POSTGRESQL
+def test_without_the_locks_payments_trip_over_each_other(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = make_customer()
+    invoice = bill(customer, THREADS * SPENDS)
+    unlock_invoices(monkeypatch)
+
+    outcomes = race(paying(customer, invoice))
+
+    assert outcomes.keys() & {"RuntimeError", "UniqueViolation"}
+    assert amounts(customer, invoice) == ("unpaid", 0, outcomes["Recorded"], 0)
+
+
+@POSTGRESQL
+@pytest.mark.tampers
+def test_without_the_locks_and_the_version_money_is_lost_and_missed(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = make_customer()
+    invoice = bill(customer, THREADS * SPENDS)
+    unlock_invoices(monkeypatch)
+    c = bills_bill.INVOICES.c
+    unchecked = (
+        update(bills_bill.INVOICES)
+        .where(
+            c.customer_id == bindparam("its_customer"),
+            c.id == bindparam("its_id"),
+            bindparam("version_before", type_=c.version.type) >= 0,
+        )
+        .values({name: bindparam(name, type_=c[name].type) for name in WRITTEN})
+    )
+    monkeypatch.setattr(bills_bill, "UPDATE", Prepared(unchecked))
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE invoice_events DROP CONSTRAINT pk_invoice_events")
+
+    outcomes = race(paying(customer, invoice))
+
+    paid_minor = amounts(customer, invoice)[2]
+    assert paid_minor < outcomes["Recorded"]
+    found = [str(finding) for finding in verification.report()]
+    row = f"invoice #{invoice} of user #{customer}"
+    assert f"paid: {row}: {paid_minor} was paid for it; payments gave it {outcomes['Recorded']}" in found
+
+
+WRITTEN = (
+    *("status", "credit_minor", "paid_minor", "refunded_minor", "paid_at", "closed_at", "events", "version"),
+    "updated_at",
+)
 
 
 @BOTH
