@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, Subquery, func, select, text, tuple_, union
 
 from creditapp.models import (
     CreditEntry,
@@ -89,11 +89,12 @@ class Named:
 
 
 def select_list(session: Session, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
-    """Return the keys of the payments that fit, to be ordered by `id` and `customer_id`, and limited."""
-    p = Payment
+    """Return the keys of the payments that fit, to be ordered by its columns `id` and `customer_id`, and limited.
+
+    What a text may mean is gathered first, by an index for each meaning.
+    """
+    p = Payment.__table__.c if not wanted.text else union(*_meanings(session, wanted.text)).subquery().c
     conditions: list[ColumnElement[bool]] = []
-    if wanted.text:
-        conditions.append(_said(session, wanted.text))
     if wanted.customer_id is not None:
         conditions.append(p.customer_id == wanted.customer_id)
     if wanted.method:
@@ -123,7 +124,8 @@ def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
 
 def count(session: Session, wanted: PaymentFilter, *, most: int) -> int:
     """Return how many payments fit; counting stops at `most` and one more. In order, an index finds them."""
-    some = select_list(session, wanted).order_by(Payment.id).limit(most + 1).subquery()
+    keys = select_list(session, wanted)
+    some = keys.order_by(keys.selected_columns.id).limit(most + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
@@ -218,16 +220,17 @@ def _select_named() -> Select[*tuple[Any, ...]]:
     return select(i.id, i.kind, i.status, i.total_minor, due_minor.label("due_minor"), i.due_on)
 
 
-def _said(session: Session, typed: str) -> ColumnElement[bool]:
-    """Return the condition for what was typed: a number, a reference, or customers."""
-    p = Payment
+def _meanings(session: Session, typed: str) -> list[Select[*tuple[Any, ...]]]:
+    """Return the payments that were typed: by number, by reference, and by customer."""
+    p = Payment.__table__.c
+    keys = select(p.customer_id, p.id, p.method, p.received_on, p.credit_minor)
     digits = typed.removeprefix("#")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17 and 0 < int(digits) <= search.ID_MAX  # noqa: PLR2004  (ID_MAX has 16 digits)
-    arms: list[ColumnElement[bool]] = [p.id == int(digits)] if is_number else []
+    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
+    found = [keys.where(p.id == (int(digits) if is_number and int(digits) <= search.ID_MAX else 0))]
     if not typed.startswith("#"):
-        arms.append(p.transaction_ref == typed)
-        if len(typed) >= search.LETTERS_MIN:
-            fits = search.customers_matching(session, typed)
-            ids = select(Customer.id).where(fits).order_by(Customer.name_key, Customer.id).limit(CUSTOMERS_MAX)
-            arms.append(p.customer_id.in_(list(session.execute(ids).scalars())))
-    return or_(*arms, p.id == 0)
+        found.append(keys.where(p.transaction_ref == typed, text("transaction_ref <> ''")))
+    if not typed.startswith("#") and len(typed) >= search.LETTERS_MIN:
+        fits = search.customers_matching(session, typed)
+        ids = select(Customer.id).where(fits).order_by(Customer.name_key, Customer.id).limit(CUSTOMERS_MAX)
+        found.append(keys.where(p.customer_id.in_(list(session.execute(ids).scalars()))))
+    return found

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from creditapp.blueprints.payments.words import method_words
-from creditapp.models import Payment
 from creditapp.queries import payments
 from creditapp.queries.payments import PaymentFilter
 from creditapp.queries.search import ID_MAX, typed_text
@@ -105,9 +104,11 @@ class PaymentList:
 
 def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str) -> PaymentList:
     """Return the page of payments the URL asks for, newest first."""
-    sort = Sort((Payment.__table__.c.id, Payment.__table__.c.customer_id), descending=True, read=_read_key)
+    wanted = payments.select_list(session, asked.wanted)
+    chosen = wanted.selected_columns
+    sort = Sort((chosen.id, chosen.customer_id), descending=True, read=_read_key)
     cursor = lists.read_cursor(args, sort)
-    keys = lists.select_page(payments.select_list(session, asked.wanted), sort, cursor).subquery()
+    keys = lists.select_page(wanted, sort, cursor).subquery()
     forwards = cursor is not None and cursor.backwards
     order = [keys.c.id, keys.c.customer_id]
     rows = session.execute(
