@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from creditapp.models import Cycle, Role, SubscriptionStatus
+from creditapp.services.invoices import Line
 from tests.e2e.conftest import DESK, PHONE, Scheme, Visitor, VisitorMaker
 from tests.factories import (
     give,
@@ -37,6 +38,14 @@ PAGES = (
     "/admin/users/1/subscriptions/1",
     "/admin/users/1/subscriptions/1/cancellation",
     "/admin/billing/credits",
+    "/admin/billing/invoices",
+    "/admin/billing/invoices?q=okafor&status=unpaid&min=x&sort=due",
+    "/admin/billing/invoices/1",
+    "/admin/billing/invoices/2",
+    "/admin/billing/invoices/2/credit/removal",
+    "/admin/billing/invoices/2/void",
+    "/admin/billing/invoices/new?customer=1",
+    "/admin/billing/invoices/3/edit",
     "/admin/billing/payments",
     "/admin/billing/payments/1",
     "/admin/billing/payments/new?q=o",
@@ -70,6 +79,10 @@ def _fill_the_panel() -> None:
         status = list(SubscriptionStatus)[number]
         cancelled_on = date(2026, 3, 1) if status == SubscriptionStatus.CANCELLED else None
         make_subscription(1, product, label="l" * 200, location="eu-west-1", status=status, cancelled_on=cancelled_on)
+    lines = [Line(description="d" * 300, unit_minor=10**9, tax_bp=1900), Line(description="Hosting", unit_minor=100)]
+    make_invoice(1, lines=lines, note="n" * 300, with_credit=True)
+    make_invoice(2, 4000, with_credit=True)
+    make_invoice(1, lines=lines, is_draft=True)
     invoices = [make_invoice(1, 4000) for _number in range(8)]
     make_payment(1, 10**9, *invoices[:6], transaction_ref="T" * 120, note="n" * 300)
     make_payment(1, 100, transaction_ref="T" * 120, method="paypal")
@@ -98,6 +111,22 @@ def test_a_printed_statement_says_nothing_that_only_staff_may_read(visitor: Visi
     for words in ("Credit statement", "Priya Castillo", "$51.00", "Correction of a billing error", "CR-1-2"):
         assert words in paper
     for words in ("Dana Ruiz", "Billing error", "Shouted at us", "T-1", "Customer reads", "Active", "Reason"):
+        assert words not in paper
+
+
+def test_a_printed_invoice_is_the_customers(visitor: Visitor) -> None:
+    customer = make_customer(2500, name="Priya Castillo")
+    number = make_invoice(customer, 4000, with_credit=True, note="Thank you!")
+    page = visitor.sign_in(make_staff(Role.ADMIN, name="Dana Ruiz"))
+    visitor.open(f"/admin/billing/invoices/{number}")
+
+    page.emulate_media(media="print")
+
+    paper = page.locator("body").inner_text()
+    for words in ("Invoice", f"#{number}", "Priya Castillo", "Hosting", "$40.00", "Thank you!", "Balance remaining"):
+        assert words in paper
+    assert "$15.00" in paper
+    for words in ("Dana Ruiz", "covered no more", "Manual", "History", "By itself", "Apply", "Void"):
         assert words not in paper
 
 

@@ -108,7 +108,6 @@ def _period(line: Any) -> str:  # noqa: ANN401  (a row)
 
 def _payment_url(invoice: InvoiceFacts) -> str | None:
     """Return where a payment for it is recorded, for who may do that."""
-    permission = getattr(Permission, "PAYMENT_WRITE", None)
-    if permission is None or not can(permission) or invoice.status not in {InvoiceStatus.UNPAID, InvoiceStatus.PAID}:
+    if not can(Permission.PAYMENT_WRITE) or invoice.status not in {InvoiceStatus.UNPAID, InvoiceStatus.PAID}:
         return None
     return link(url_for("payments.create"), {"customer": invoice.customer_id, "invoice": invoice.id})
