@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -22,11 +23,10 @@ TABS = 8
 ROUNDS = 3
 
 
-def race(*works: Callable[[], object]) -> Counter[str]:
+def race(*works: Callable[[], Any]) -> Counter[str]:
     """Do all of this at once, and count how it ended."""
-    return Counter(
-        type(outcome).__name__ if isinstance(outcome, Exception) else "done" for outcome in together(list(works))
-    )
+    ended = together(works)
+    return Counter(type(outcome).__name__ if isinstance(outcome, Exception) else "done" for outcome in ended)
 
 
 def test_two_tabs_do_not_spend_the_same_credit_on_two_invoices(app: Flask) -> None:
@@ -63,7 +63,8 @@ def test_an_invoice_that_is_undone_takes_no_credit_any_more(app: Flask, undo: Ca
         if undo is refund:
             pay(customer, 400, invoice)
 
-        race(*[partial(use, customer, invoice), partial(undo, customer, invoice)] * 4)
+        works: list[Callable[[], Any]] = [partial(use, customer, invoice), partial(undo, customer, invoice)]
+        race(*works * 4)
 
         assert amounts(customer, invoice)[:2] in {("cancelled", 0), ("refunded", 0)}
         assert balance_of(customer) == (1400 if undo is refund else 1000)
@@ -101,7 +102,8 @@ def test_who_pays_while_it_is_voided_loses_nothing(app: Flask) -> None:
         invoice = bill(customer, 1000)
         use(customer, invoice)
 
-        ended = race(*[partial(pay, customer, 700, invoice), partial(void, customer, invoice)] * 4)
+        works: list[Callable[[], Any]] = [partial(pay, customer, 700, invoice), partial(void, customer, invoice)]
+        ended = race(*works * 4)
 
         assert ended == {"done": 8}
         assert amounts(customer, invoice)[0] == "cancelled"
