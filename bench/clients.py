@@ -21,6 +21,7 @@ from creditapp.db import transact
 from creditapp.services import actor, credits
 
 Side = Literal["plain", "ours"]
+Act = Literal["adjust", "apply"]
 START_DELAY_S = 0.05
 """Time enough for all processes to hear of the start before it comes."""
 NOTE = "Agreed on the phone with the account manager"
@@ -31,6 +32,7 @@ class Order:
     """Work to be done by every client: which side, from when (monotonic) and for how long."""
 
     side: Side
+    act: Act
     start: float
     seconds: float
 
@@ -59,6 +61,10 @@ class OurDesk:
             note=note,
         )
 
+    def apply(self, customer_id: int, invoice_id: int, amount_minor: int, *, key: str) -> None:
+        """Use credit on an invoice, and commit."""
+        transact(credits.apply, customer_id, invoice_id, amount_minor, by=actor.staff(STAFF_ID), key=key)
+
 
 class Clients:
     """Processes with some clients each, ready to work for either side on the same customers."""
@@ -76,9 +82,9 @@ class Clients:
         for wire in self._wires:
             wire.recv()
 
-    def per_second(self, side: Side, seconds: float, errors: list[str]) -> float:
+    def per_second(self, side: Side, seconds: float, errors: list[str], act: Act = "adjust") -> float:
         """Let every client work for so long, and return how many operations came through in a second."""
-        order = Order(side, time.monotonic() + START_DELAY_S, seconds)
+        order = Order(side, act, time.monotonic() + START_DELAY_S, seconds)
         for wire in self._wires:
             wire.send(order)
         results: list[Result] = [wire.recv() for wire in self._wires]
@@ -142,13 +148,14 @@ class _Worker:
 
     def work(self, order: Order, result: Result) -> None:
         desk = self._desks[order.side]
+        act, operations = (self._apply, 1) if order.act == "apply" else (self._add_and_remove, 2)
         done = 0
         time.sleep(max(0.0, order.start - time.monotonic()))
         with self._app.app_context():
             try:
                 while time.monotonic() < order.start + order.seconds:
-                    self._add_and_remove(desk)
-                    done += 2
+                    act(desk)
+                    done += operations
             except Exception as error:  # noqa: BLE001  (whatever it is, it makes the figure worthless)
                 result.errors.append(f"{order.side}: {type(error).__name__}: {error}")
         with _adding_up:
@@ -162,6 +169,12 @@ class _Worker:
         key = f"bench:{self._number}:{turn}"
         desk.adjust(customer_id, amount_minor, reason_id=REASON_ID, note=NOTE, key=f"{key}:add")
         desk.adjust(customer_id, -amount_minor, reason_id=REMOVAL_REASON_ID, note=NOTE, key=f"{key}:remove")
+
+    def _apply(self, desk: plain.Desk) -> None:
+        """Use 1 on the invoice that has its customer's number."""
+        turn = next(self._turns)
+        customer_id = self._customers[turn % len(self._customers)]
+        desk.apply(customer_id, customer_id, 1, key=f"bench:{self._number}:{turn}")
 
 
 _adding_up = threading.Lock()

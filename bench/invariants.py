@@ -39,6 +39,14 @@ RULES: Mapping[str, str] = {
     "days sum to the balances": """
         SELECT count(*) FROM (SELECT coalesce(sum(amount_minor), 0) AS minor FROM credit_days) d,
             (SELECT coalesce(sum(balance_minor), 0) AS minor FROM credit_accounts) a WHERE d.minor <> a.minor""",
+    "credit on invoices is what entries put on them": """
+        SELECT count(*) FROM (SELECT coalesce(sum(credit_minor), 0) AS minor FROM invoices) i,
+            (SELECT coalesce(sum(amount_minor), 0) AS minor FROM credit_entries
+            WHERE kind IN ('applied', 'unapplied', 'returned')) e WHERE i.minor <> -e.minor""",
+    "each invoice has the history it counts": """
+        SELECT count(*) FROM invoices i LEFT JOIN (
+            SELECT customer_id, invoice_id, count(*) AS events FROM invoice_events GROUP BY customer_id, invoice_id
+        ) e ON e.customer_id = i.customer_id AND e.invoice_id = i.id WHERE i.events <> coalesce(e.events, 0)""",
 }
 """For each rule, how many rows break it."""
 

@@ -1,14 +1,14 @@
-"""The anchor: an adjustment in plain SQL straight on the driver, one statement after the other.
+"""The anchor: an adjustment, or credit on an invoice, in plain SQL on the driver, one statement after the other.
 
-It writes the same rows as `credits.adjust` to the same tables, under the same lock, and neither checks nor seals
-anything: the hash is 32 random bytes.
+It writes the same rows as `credits.adjust` and `credits.apply` to the same tables, under the same locks, and neither
+checks nor seals anything: the hash is 32 random bytes.
 """
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
 
@@ -46,6 +46,22 @@ UPSERT_DAY = """
     ON CONFLICT (day, kind, reason_id, class, shard) DO UPDATE
     SET amount_minor = credit_days.amount_minor + excluded.amount_minor, lines = credit_days.lines + 1"""
 UPDATE_TOTAL = "UPDATE credit_totals SET balance_minor = balance_minor + %s, holders = holders + %s WHERE shard = %s"
+LOCK_RULES = "SELECT credits_enabled FROM settings WHERE id = 1 FOR SHARE"
+LOCK_INVOICE = """
+    SELECT total_minor - credit_minor - paid_minor, events FROM invoices
+    WHERE customer_id = %s AND id = %s FOR UPDATE"""
+INSERT_APPLIED = """
+    INSERT INTO credit_entries (customer_id, seq, kind, amount_minor, balance_after_minor, description, is_quiet,
+        invoice_id, actor, actor_id, key, key_digest, effective_on, day, posted_at, hash)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+UPDATE_INVOICE = """
+    UPDATE invoices SET credit_minor = credit_minor + %s, events = %s, version = version + 1, updated_at = %s
+    WHERE customer_id = %s AND id = %s"""
+INSERT_EVENT = """
+    INSERT INTO invoice_events (customer_id, invoice_id, seq, at, action, amount_minor, entry_seq, facts, actor,
+        actor_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+FACTS = '{"trigger": "hand", "due_minor": 1000, "usable_minor": 1000, "why": []}'
 
 Driver = Any
 """A connection of sqlite3 or psycopg, and a moment or a day as it takes them."""
@@ -56,6 +72,9 @@ class Desk(Protocol):
 
     def adjust(self, customer_id: int, amount_minor: int, *, reason_id: int, note: str, key: str) -> None:
         """Add credit, or remove it."""
+
+    def apply(self, customer_id: int, invoice_id: int, amount_minor: int, *, key: str) -> None:
+        """Use credit on an invoice."""
 
 
 def desk(database: Database) -> Desk:
@@ -76,10 +95,17 @@ class PlainDesk:
 
     def adjust(self, customer_id: int, amount_minor: int, *, reason_id: int, note: str, key: str) -> None:
         """Add credit, or remove it, and commit."""
+        self._commit(lambda: self._adjust(customer_id, amount_minor, reason_id, note, key))
+
+    def apply(self, customer_id: int, invoice_id: int, amount_minor: int, *, key: str) -> None:
+        """Use credit on an invoice, and commit."""
+        self._commit(lambda: self._apply(customer_id, invoice_id, amount_minor, key))
+
+    def _commit(self, work: Callable[[], None]) -> None:
         if self._is_sqlite:
             self._cursor.execute("BEGIN IMMEDIATE")
         try:
-            self._adjust(customer_id, amount_minor, reason_id, note, key)
+            work()
         except BaseException:
             self._connection.rollback()
             raise
@@ -107,6 +133,34 @@ class PlainDesk:
         day_shard = 0 if self._is_sqlite else shard
         self._tell(UPSERT_DAY, self._day(today), kind, reason_id, "goodwill", day_shard, amount_minor)
         self._tell(UPDATE_TOTAL, amount_minor, (balance_minor > 0) - (before_minor > 0), shard)
+
+    def _apply(self, customer_id: int, invoice_id: int, amount_minor: int, key: str) -> None:
+        moment = datetime.now(UTC)
+        at, today = self._moment(moment), self._day(moment.date())
+        self._tell(LOCK_RULES)
+        self._cursor.fetchall()
+        ((before_minor, seq_before),) = self._ask(LOCK, customer_id)
+        lots = self._ask(OPEN_LOTS, customer_id, LOTS_AT_ONCE)
+        ((due_minor, events),) = self._ask(LOCK_INVOICE, customer_id, invoice_id)
+        if due_minor < amount_minor:
+            raise RuntimeError("The invoice owes less.")
+        balance_minor, seq, seal = before_minor - amount_minor, seq_before + 1, secrets.token_bytes(32)
+        self._tell(UPDATE_ACCOUNT, balance_minor, seq, seal, at, customer_id)
+        self._tell(
+            INSERT_APPLIED,
+            *(customer_id, seq, "applied", -amount_minor, balance_minor, f"Credit Applied to Invoice #{invoice_id}"),
+            *(False, invoice_id, "staff", STAFF_ID, key, seal, today, today, at, seal),
+        )
+        self._draw(customer_id, seq, lots, amount_minor)
+        shard = customer_id % TOTAL_SHARDS
+        day_shard = 0 if self._is_sqlite else shard
+        self._tell(UPSERT_DAY, today, "applied", 0, "goodwill", day_shard, -amount_minor)
+        self._tell(UPDATE_TOTAL, -amount_minor, (balance_minor > 0) - (before_minor > 0), shard)
+        self._tell(UPDATE_INVOICE, amount_minor, events + 1, at, customer_id, invoice_id)
+        self._tell(
+            INSERT_EVENT,
+            *(customer_id, invoice_id, events + 1, at, "credit_applied", amount_minor, seq, FACTS, "staff", STAFF_ID),
+        )
 
     def _draw(self, customer_id: int, seq: int, lots: Sequence[tuple[int, int]], left_minor: int) -> None:
         for lot_seq, remaining_minor in lots:
@@ -149,5 +203,6 @@ def _sqlite(url: str) -> sqlite3.Connection:
 _STATEMENTS = (
     *(LOCK, OPEN_LOTS, UPDATE_ACCOUNT, INSERT_ENTRY, INSERT_TEXT, INSERT_LOT),
     *(INSERT_DRAW, UPDATE_LOT, UPSERT_DAY, UPDATE_TOTAL),
+    *(LOCK_RULES, LOCK_INVOICE, INSERT_APPLIED, UPDATE_INVOICE, INSERT_EVENT),
 )
-_SQLITE = {sql: sql.replace("%s", "?").replace(" FOR UPDATE", "") for sql in _STATEMENTS}
+_SQLITE = {sql: sql.replace("%s", "?").replace(" FOR UPDATE", "").replace(" FOR SHARE", "") for sql in _STATEMENTS}
