@@ -173,6 +173,20 @@ def machine(stage: Stage, _engine: str, count: int) -> Trial:
     return Trial("hypothesis", count, wrong=max(len(words), int(done.returncode != 0)), words=words)
 
 
+def renewals(stage: Stage, _engine: str, count: int) -> Trial:
+    """Renewers at once of whom some are killed, and credits switched off during a sweep: the suite's tests, in full."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0", "tests/test_renewals_crowd.py"],
+        cwd=ROOT,
+        env=os.environ | {"TEST_DATABASE_URL": stage.server.url, "SOAK_RENEWALS": str(count), "SOAK_TOGGLES": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    words = tuple(line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
+    return Trial("renewals", count, faults=2, wrong=max(len(words), int(done.returncode != 0)), words=words)
+
+
 def _write(app: Flask, customer_id: int, first: int, wire: Connection) -> None:
     """Spend until killed, and tell each key once it is told that this was posted."""
     with app.app_context():
@@ -257,6 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--spends", type=int, default=100_000, help="how many (0: none)")
     parser.add_argument("--kills", type=int, default=1_000, help="how many")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a file to import")
+    parser.add_argument("--renewals", type=int, default=5_000, help="subscriptions, for four processes at once")
     parser.add_argument("--examples", type=int, default=2_000, help="for each of Hypothesis's tests")
     options = parser.parse_args(arguments)
     engines: list[str] = options.engine.split(",")
@@ -265,7 +280,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(HEADINGS, flush=True)
     with Stage() as stage:
         planned = [(trial, engine, count) for trial, count in trials for engine in engines]
-        for trial, engine, count in [*planned, (machine, POSTGRESQL, options.examples)]:
+        for trial, engine, count in [
+            *planned,
+            (renewals, POSTGRESQL, options.renewals),
+            (machine, POSTGRESQL, options.examples),
+        ]:
             if count:
                 result = trial(stage, engine, count)
                 print(result.line(), flush=True)

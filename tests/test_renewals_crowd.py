@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,12 +30,12 @@ from tests.factories import change_settings, give, make_customer, make_product, 
 
 pytestmark = [pytest.mark.money, pytest.mark.slow]
 
-SUBSCRIPTIONS = 300
+SUBSCRIPTIONS = int(os.environ.get("SOAK_RENEWALS", "300"))
 CHUNK = 20
 RENEWERS, KILLED = 4, 2
 ON = date(2026, 4, 1)
 PRICE_MINOR = 1000
-TOGGLES = 20
+TOGGLES = int(os.environ.get("SOAK_TOGGLES", "20"))
 
 
 @contextmanager
