@@ -19,7 +19,7 @@ from creditapp.services import verification
 from tests.books import Books, write_books
 from tests.conftest import Databases
 from tests.factories import balance_of
-from tests.services.invoices.desk import amounts, bill, pay, use
+from tests.services.invoices.desk import amounts, bill, pay, take_off, use
 from tests.services.invoices.test_agreement import write_files
 from tests.services.tampering import tampered
 
@@ -93,6 +93,7 @@ def test_what_the_ledger_says_of_invoices_outlives_them(bare: Flask) -> None:
     assert (balance_of(files.c), _entries()) == (balance_minor, entries)
     assert amounts(files.c, files.open) == ("paid", 700, 0, 0)  # nothing is known of what else was owed
     assert amounts(files.c, files.refunded) == ("cancelled", 0, 0, 0)
+    take_off(files.c, files.open, 100)
     following = bill(files.c, 500)
     use(files.c, following)
     pay(files.c, 900, following)

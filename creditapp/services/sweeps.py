@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, text
 
 from creditapp.db import now
 from creditapp.errors import DomainError
@@ -48,6 +48,10 @@ class OpenInvoice:
     id: int
 
 
+_OPEN = {"postgresql": "invoices.status = 'unpaid'", "sqlite": "likelihood(invoices.status = 'unpaid', 0.99)"}
+"""What the index on due dates is about; without a word on how likely that is, SQLite takes the index on the status."""
+
+
 def due_after(session: Session, day: date, after: OpenInvoice | None) -> list[OpenInvoice]:
     """Return the next unpaid invoices that are due by this day and whose customers hold credit, oldest due first.
 
@@ -61,7 +65,7 @@ def due_after(session: Session, day: date, after: OpenInvoice | None) -> list[Op
         select(i.due_on, i.customer_id, i.id)
         .join(a, a.customer_id == i.customer_id)
         .join(Customer, Customer.id == i.customer_id)
-        .where(i.status == InvoiceStatus.UNPAID, i.due_on <= day, a.balance_minor > 0, who)
+        .where(text(_OPEN[session.get_bind().dialect.name]), i.due_on <= day, a.balance_minor > 0, who)
         .order_by(i.due_on, i.customer_id, i.id)
         .limit(INVOICES_AT_ONCE)
     )

@@ -468,8 +468,24 @@ def _fill(known: dict[str, list[tuple[int, int]]]) -> None:
         for customer_id, its_id in known[table]:
             values = {"c": customer_id, "i": its_id, "moment": moment, "digest": bytes(32)}
             bind.execute(sa.text(statement), {name: values[name] for name in values if f":{name}" in statement})
+    if known["invoices"]:
+        bind.execute(sa.text(RESTORED_EVENTS))
+        bind.execute(sa.text(RESTORED_COUNTS))
 
 
+RESTORED_EVENTS = """
+    INSERT INTO invoice_events (customer_id, invoice_id, seq, at, action, amount_minor, entry_seq, actor, actor_id)
+    SELECT customer_id, invoice_id, ROW_NUMBER() OVER (PARTITION BY customer_id, invoice_id ORDER BY seq), posted_at,
+        CASE kind WHEN 'applied' THEN 'credit_applied' WHEN 'unapplied' THEN 'credit_removed' ELSE 'cancelled' END,
+        ABS(amount_minor), seq, actor, actor_id
+    FROM credit_entries WHERE invoice_id IS NOT NULL AND kind IN ('applied', 'unapplied', 'returned')
+"""
+RESTORED_COUNTS = """
+    UPDATE invoices SET events = (
+        SELECT COUNT(*) FROM invoice_events e
+        WHERE e.customer_id = invoices.customer_id AND e.invoice_id = invoices.id
+    )
+"""
 RESTORED_PRODUCT = """
     INSERT INTO products (id, name, name_key, kind, price_minor, cycle, tax_bp, is_credit_automatic, is_active, version,
         created_at, updated_at)
