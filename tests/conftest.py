@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -173,13 +174,16 @@ class _Visitor(FlaskClient):
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     options = request.config.option
+    on_disk = tmp_path_factory.mktemp("databases")
+    folder = Path(tempfile.mkdtemp(prefix="creditapp-", dir=postgres.MEMORY)) if postgres.has_memory() else on_disk
     made = Databases(
-        folder=tmp_path_factory.mktemp("databases"),
+        folder=folder,
         isolation="SERIALIZABLE" if options.isolation == "serializable" else None,
         partitions=PARTITIONS if options.schema == "partitioned" else 0,
     )
     yield made
     made.drop_templates()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

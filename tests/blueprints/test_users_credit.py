@@ -320,7 +320,7 @@ def test_an_auditor_sees_the_history_and_no_form(browser: Browser) -> None:
     page = browser.open(detail(customer))
 
     assert "Credits" not in page.headings
-    assert page.headings == ["Credit balance", "Credit history"]
+    assert page.headings == ["Credit balance", "Credit history", "Subscriptions", "Invoices", "Payments"]
     assert not {"Apply", "Edit", "Set balance"} & {*page.buttons, *page.links}
     assert browser.post(f"{detail(customer)}/credit", {"amount": "5"}).status == 403
     assert balance_of(customer) == 1000

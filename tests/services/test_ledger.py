@@ -38,7 +38,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def issue(amount_minor: int, key: str, **fields: Any) -> Posting:  # noqa: ANN401  (fields of `Posting`)
-    chosen: dict[str, Any] = {"kind": Kind.TOP_UP, "description": "Add Funds Invoice #1", "by": SYSTEM}
+    chosen: dict[str, Any] = {"kind": Kind.REFERRAL, "description": "Referral Credit", "by": SYSTEM}
     return Posting(amount_minor=amount_minor, key=key, content=(key, amount_minor), **chosen | fields)
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from creditapp.db import transact
-from creditapp.models import (
-    CreditClass,
-    Kind,
-)
+from creditapp.models import CreditClass, InvoiceKind, Kind
 from creditapp.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_MAX
-from creditapp.services import credits, ledger
-from creditapp.services.actor import SYSTEM
-from creditapp.services.ledger import Entry, Posting
+from creditapp.services import credits
+from creditapp.services.ledger import Entry
 from tests.factories import (
     balance_of,
     give,
     make_customer,
+    make_invoice,
+    make_payment,
     make_reason,
 )
 from tests.services.credits.desk import adjust, lots, refusal, row, set_balance, texts, undo
@@ -120,16 +117,9 @@ def test_a_reversal_is_not_reversed(app: Flask) -> None:
 
 def test_what_came_from_elsewhere_is_undone_there(app: Flask) -> None:
     customer = make_customer()
-    top_up = Posting(
-        kind=Kind.TOP_UP,
-        amount_minor=500,
-        description="Add Funds Invoice #1",
-        by=SYSTEM,
-        key="k",
-        class_=CreditClass.PAID,
-    )
-    (entry,) = transact(ledger.post_many, [(customer, top_up)])
-    assert isinstance(entry, Entry)
+    make_payment(customer, 500, make_invoice(customer, 500, kind=InvoiceKind.ADD_FUNDS))
+    entry = Entry(customer, 1, Kind.TOP_UP, 500, 500)
+    assert balance_of(customer) == 500
 
     assert refusal(lambda: undo(credits.reverse, entry)) == (
         f"CR-{customer}-1 cannot be reversed: it is undone where it came from."
