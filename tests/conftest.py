@@ -24,6 +24,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import make_url
 from werkzeug.test import TestResponse
 
@@ -171,6 +172,23 @@ class _Visitor(FlaskClient):
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
+class _Compiled(BytecodeCache):
+    """Templates are compiled once, not for each application anew."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 @pytest.fixture(scope="session")
 def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     options = request.config.option
@@ -194,6 +212,7 @@ def new_app(databases: Databases) -> AppMaker:
     def make(engine: str) -> Iterator[Flask]:
         with databases.migrated(engine) as url:
             app = create_app(databases.config(url))
+            app.jinja_env.bytecode_cache = _COMPILED
             app.test_client_class = _Visitor
             with app.app_context():
                 try:
