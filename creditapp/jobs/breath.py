@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 
 from creditapp.db import db
 
@@ -13,4 +13,4 @@ BREATH_S = 0.1
 def breathe() -> None:
     """Let whoever waits to write go first; PostgreSQL, which locks rows, needs no pause."""
     if db.engine.dialect.name == "sqlite":
-        time.sleep(BREATH_S)
+        threading.Event().wait(BREATH_S)
