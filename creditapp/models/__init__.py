@@ -15,15 +15,20 @@ from creditapp.models.credit import (
     Kind,
 )
 from creditapp.models.customer import Customer, CustomerStatus
+from creditapp.models.gateway import Capture, EventStatus, GatewayEvent, IntentStatus, PaymentIntent
 from creditapp.models.id_counter import IdCounter
 from creditapp.models.invoice import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus
-from creditapp.models.log_in import FormDraft, LogIn, LogInKind, LogInSession
-from creditapp.models.parents import Batch, Incident, PromoCode
+from creditapp.models.log_in import FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, OneTimeLink
+from creditapp.models.mail import Mail, MailStatus, MailText
+from creditapp.models.parents import Batch, Incident
 from creditapp.models.payment import Payment, PaymentAllocation
 from creditapp.models.product import Cycle, Product, ProductKind
+from creditapp.models.promo import GrantStatus, PromoCode, PromoUse, Referral
 from creditapp.models.reason import Direction, Reason
+from creditapp.models.refund import Refund, RefundStatus
 from creditapp.models.request_key import RateWindow, RequestKey
 from creditapp.models.rollup import TOTAL_SHARDS, CreditDay, CreditTotal
+from creditapp.models.sandbox import SandboxCallback, SandboxCharge, SandboxRefund, SandboxSession
 from creditapp.models.setting import Setting
 from creditapp.models.staff import Role, RoleRules, Staff
 from creditapp.models.subscription import Subscription, SubscriptionStatus
@@ -36,6 +41,7 @@ __all__ = [
     "AuditHead",
     "AuditRow",
     "Batch",
+    "Capture",
     "CreditAccount",
     "CreditClass",
     "CreditDay",
@@ -50,28 +56,46 @@ __all__ = [
     "Cycle",
     "Direction",
     "Effect",
+    "EventStatus",
     "FormDraft",
+    "GatewayEvent",
+    "GrantStatus",
     "IdCounter",
     "Incident",
+    "IntentStatus",
     "Invoice",
     "InvoiceEvent",
     "InvoiceKind",
     "InvoiceLine",
     "InvoiceStatus",
     "Kind",
+    "LinkPurpose",
     "LogIn",
     "LogInKind",
     "LogInSession",
+    "Mail",
+    "MailStatus",
+    "MailText",
+    "OneTimeLink",
     "Payment",
     "PaymentAllocation",
+    "PaymentIntent",
     "Product",
     "ProductKind",
     "PromoCode",
+    "PromoUse",
     "RateWindow",
     "Reason",
+    "Referral",
+    "Refund",
+    "RefundStatus",
     "RequestKey",
     "Role",
     "RoleRules",
+    "SandboxCallback",
+    "SandboxCharge",
+    "SandboxRefund",
+    "SandboxSession",
     "Setting",
     "Staff",
     "Subscription",

@@ -36,6 +36,7 @@ class Customer(Base):
         Index("ix_customers_name_key", "name_key", "id"),
         Index("ix_customers_email_key", "email_key", "id"),
         Index("ix_customers_joined_on", "joined_on", "id"),
+        Index("uq_customers_referral_code", "referral_code", unique=True),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -54,6 +55,8 @@ class Customer(Base):
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))
     automatic_credit: Mapped[bool | None]
     """Whether credit is used by itself on this customer's invoices; None: as the panel's settings say."""
+    referral_code: Mapped[str | None] = mapped_column(String(16))
+    """The code that brings others, folded; None until somebody asks for it."""
     version: Mapped[int] = mapped_column(default=1)
     """Counts edits: a form that was opened on an older one is refused."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

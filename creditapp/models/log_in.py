@@ -59,6 +59,35 @@ class LogInSession(Base):
     browser: Mapped[str] = mapped_column(String(200), default="")
 
 
+class LinkPurpose(StrEnum):
+    """What a link opens, once."""
+
+    INVITATION = "invitation"
+    RESET = "reset"
+
+
+class OneTimeLink(Base):
+    """A link that was sent by mail and opens one form, once: to choose a first password, or a new one."""
+
+    __tablename__ = "one_time_links"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('invitation', 'reset')", name="purpose_is_known"),
+        CheckConstraint("(purpose = 'reset') = (log_in_id IS NOT NULL)", name="reset_is_of_a_log_in"),
+        Index("ix_one_time_links_customer_id", "customer_id", "purpose"),
+        Index("ix_one_time_links_ends_at", "ends_at"),
+    )
+
+    token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """SHA-256 of the random token in the link."""
+    purpose: Mapped[str] = mapped_column(String(12))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))
+    log_in_id: Mapped[int | None] = mapped_column(ForeignKey("log_ins.id", ondelete="RESTRICT"))
+    email: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class FormDraft(Base):
     """What was typed into a form whose session had run out; the same person finds it again after signing in."""
 

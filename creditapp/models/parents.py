@@ -22,11 +22,3 @@ class Incident(Base):
     __tablename__ = "incidents"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-
-
-class PromoCode(Base):
-    """A code that grants credit in an order."""
-
-    __tablename__ = "promo_codes"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -31,7 +31,9 @@ class Payment(Base):
         CheckConstraint("amount_minor BETWEEN 1 AND 100000000000", name="amount_is_in_range"),
         CheckConstraint("credit_minor BETWEEN 0 AND amount_minor", name="credit_is_within_the_amount"),
         CheckConstraint("actor IN ('staff', 'customer', 'system', 'api')", name="actor_is_known"),
+        CheckConstraint("refunded_minor BETWEEN 0 AND amount_minor", name="no_more_goes_back_than_came"),
         Index("ix_payments_id", "id"),
+        Index("ix_payments_received_on", "received_on", "id"),
         Index(
             "ix_payments_transaction_ref",
             *("transaction_ref", "customer_id", "id"),
@@ -47,6 +49,8 @@ class Payment(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     credit_minor: Mapped[int] = mapped_column(BigInteger)
     """How much of it became credit when it came in."""
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How much of it has gone back: refunds, and what a bank has taken back."""
     currency: Mapped[str] = mapped_column(String(3))
     method: Mapped[str] = mapped_column(String(20))
     transaction_ref: Mapped[str] = mapped_column(String(120))
