@@ -43,6 +43,20 @@ def test_an_expired_token_keeps_what_was_typed(browser: Browser) -> None:
     assert balance_of(customer) == 1200
 
 
+def test_no_form_uses_up_a_key_of_the_system(browser: Browser) -> None:
+    customer = make_customer(500)
+    browser.sign_in(make_staff())
+
+    for key in ("auto:17:1", "top-up:17", "seven17", "x" * 65, "naïve-key"):
+        page = browser.submit(detail(customer), form="Apply", amount="7", note="Typed", submission=key)
+
+        assert page.status == 422
+        assert page.summary == ["This form has lost its key. Nothing was saved; send it again."]
+    assert balance_of(customer) == 500
+    browser.submit(page, form="Apply")
+    assert balance_of(customer) == 1200
+
+
 def test_an_expired_session_keeps_what_was_typed_for_the_same_person(browser: Browser) -> None:
     customer = make_customer(500)
     dana = make_staff()
