@@ -20,6 +20,7 @@ from creditapp.models import CreditAccount, Customer, Invoice, RequestKey, Subsc
 from creditapp.services import invoices, numbers
 from creditapp.services.actor import SYSTEM
 from creditapp.services.invoices import Line
+from creditapp.services.products import NAME_CHARS_MAX
 from tests.factories import (
     balance_of,
     change_settings,
@@ -169,6 +170,14 @@ def test_who_is_refused_is_named_and_the_others_go_on(app: Flask) -> None:
     assert closed.startswith(f"user #{refused}: subscription #{number}, period from 2026-04-01: ")
     assert too_much.startswith(f"user #{dear}: ")
     assert [invoice.customer_id for invoice in _invoices()] == [fine]
+
+
+def test_the_longest_names_hold_nobody_up(app: Flask) -> None:
+    customer_id = make_customer()
+    make_subscription(customer_id, make_product("N" * NAME_CHARS_MAX), label="L" * 200)
+
+    assert _renew(app).exit_code == 0
+    assert len(_invoices(customer_id)) == 1
 
 
 def test_the_tick_does_the_work_of_the_day_once(app: Flask) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from creditapp.services.actor import Actor
 
-LABEL_CHARS_MAX = 200
+LABEL_CHARS_MAX = 170
+"""Leaves room on the invoice for the product's name."""
 LOCATION_CHARS_MAX = 80
 BY_HAND = {SubscriptionStatus.ACTIVE, SubscriptionStatus.SUSPENDED}
 """The statuses a person may choose; an order makes a pending one, and `cancel` a cancelled one."""

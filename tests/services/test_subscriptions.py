@@ -21,7 +21,8 @@ from creditapp.errors import (
     SubscriptionNotFoundError,
 )
 from creditapp.models import AuditDetails, AuditRow, Cycle, Subscription, SubscriptionStatus
-from creditapp.services import numbers, subscriptions
+from creditapp.services import numbers, products, subscriptions
+from creditapp.services.invoices.lines import DESCRIPTION_CHARS_MAX
 from creditapp.services.subscriptions import NewSubscription, SubscriptionFields
 from tests.crowd import together
 from tests.factories import (
@@ -88,6 +89,12 @@ def acts() -> list[tuple[str, int | None, dict[str, Any]]]:
     columns = select(AuditRow.action, AuditRow.object_id, AuditDetails.details).join(AuditDetails)
     statement = columns.where(AuditRow.object_kind == "subscription").order_by(AuditRow.seq)
     return [(action, object_id, details or {}) for action, object_id, details in db.session.execute(statement)]
+
+
+def test_the_longest_label_fits_on_an_invoice_beside_the_longest_name() -> None:
+    line = f"{'N' * products.NAME_CHARS_MAX}: {'L' * subscriptions.LABEL_CHARS_MAX}"
+
+    assert len(line) <= DESCRIPTION_CHARS_MAX
 
 
 def test_a_new_subscription_costs_what_its_product_does(app: Flask) -> None:

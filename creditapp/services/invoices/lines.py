@@ -17,7 +17,7 @@ DESCRIPTION_CHARS_MAX = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One charge: so many of something at a price each; below zero it is a discount."""
+    """One charge: so many of something at a price each; below zero it is a discount. A long description is cut."""
 
     description: str
     unit_minor: int
@@ -72,7 +72,7 @@ def _priced(line: Line, *, is_gross: bool) -> dict[str, Any]:
     tax_minor = tax_within(charge_minor, line.tax_bp) if is_gross else tax_on(charge_minor, line.tax_bp)
     net_minor = charge_minor - tax_minor if is_gross else charge_minor
     return {
-        "description": line.description,
+        "description": line.description[:DESCRIPTION_CHARS_MAX],
         "quantity": line.quantity,
         "unit_minor": line.unit_minor,
         "tax_bp": line.tax_bp,
