@@ -37,7 +37,7 @@ soak: $(dev)
 
 lock: $(runtime)
 	@$(python) -m uv --version >/dev/null 2>&1 || $(python) -m pip install --quiet --disable-pip-version-check uv
-	$(compile) $(LOCK_ARGS) --extra postgres --extra prod --output-file requirements.lock
+	$(compile) $(LOCK_ARGS) --extra postgres --extra prod --extra stripe --extra pdf --output-file requirements.lock
 	$(compile) $(LOCK_ARGS) --extra dev --output-file requirements-dev.lock
 
 $(runtime): requirements.lock

@@ -37,6 +37,18 @@ class Config:
     isolation: str | None = None
     """`SERIALIZABLE`, or the engine's default."""
     pool_size: int = 10
+    public_url: str = ""
+    """Where customers and gateways reach us, without a slash at the end; empty: as the request says."""
+    sandbox_key: bytes = b""
+    """Signs what the sandbox gateway tells us."""
+    stripe_secret_key: str = ""
+    stripe_webhook_secret: str = ""
+    stripe_account: str = ""
+    """The account that call-backs must be about; empty where there is only one."""
+    stripe_api_url: str = ""
+    """Another address of Stripe's interface; empty: Stripe's own."""
+    smtp_url: str = ""
+    """`smtp://user:password@host:port`, `smtps://` for TLS from the start, `?tls=1` for STARTTLS; empty: no mail."""
     testing: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -66,6 +78,13 @@ class Config:
             proxies=_number(given, "CREDITAPP_PROXIES", default=0, most=5),
             isolation=_isolation(given.get("CREDITAPP_ISOLATION", "")),
             pool_size=_number(given, "CREDITAPP_POOL_SIZE", default=10, most=200),
+            public_url=_url(given, "CREDITAPP_PUBLIC_URL", ("http://", "https://")).rstrip("/"),
+            sandbox_key=_kept(instance / "sandbox-key").encode(),
+            stripe_secret_key=given.get("STRIPE_SECRET_KEY", ""),
+            stripe_webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", ""),
+            stripe_account=given.get("STRIPE_ACCOUNT", ""),
+            stripe_api_url=_url(given, "STRIPE_API_URL", ("http://", "https://")).rstrip("/"),
+            smtp_url=_url(given, "CREDITAPP_SMTP_URL", ("smtp://", "smtps://")),
         )
 
     def flask(self) -> dict[str, Any]:
@@ -76,6 +95,13 @@ class Config:
             "LEDGER_KEY": self.ledger_key,
             "HTTPS": self.https,
             "TESTING": self.testing,
+            "PUBLIC_URL": self.public_url,
+            "SANDBOX_KEY": self.sandbox_key,
+            "STRIPE_SECRET_KEY": self.stripe_secret_key,
+            "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret,
+            "STRIPE_ACCOUNT": self.stripe_account,
+            "STRIPE_API_URL": self.stripe_api_url,
+            "SMTP_URL": self.smtp_url,
             "TRUSTED_HOSTS": list(self.trusted_hosts) or None,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
             "SQLALCHEMY_ENGINE_OPTIONS": self._engine_options(),
@@ -137,6 +163,13 @@ def _flag(given: Mapping[str, str], name: str) -> bool:
     if value not in {"", "0", "1", "false", "true", "no", "yes"}:
         raise ConfigError(f"{name} must be 1 or 0.")
     return value in {"1", "true", "yes"}
+
+
+def _url(given: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str:
+    value = given.get(name, "").strip()
+    if value and not value.startswith(schemes):
+        raise ConfigError(f"{name} must begin with {' or '.join(schemes)}.")
+    return value
 
 
 def _number(given: Mapping[str, str], name: str, *, default: int, most: int) -> int:

@@ -20,3 +20,8 @@ SYSTEM = Actor("system")
 def staff(staff_id: int, address: str = "") -> Actor:
     """Return the actor that stands for this staff member."""
     return Actor("staff", staff_id, address)
+
+
+def customer(customer_id: int, address: str = "") -> Actor:
+    """Return the actor that stands for this customer."""
+    return Actor("customer", customer_id, address)
