@@ -256,7 +256,7 @@ def test_what_is_no_payment_is_refused(app: Flask) -> None:
     assert [refusal(work) for work in refused.values()] == list(refused)
     transact(close, customer)
     said = refusal(lambda: pay(customer, 100, invoice))
-    assert said == f"User #{customer} is closed and takes no more entries."
+    assert said == f"User #{customer} is closed: nothing is added or changed there any more."
 
 
 @pytest.mark.money

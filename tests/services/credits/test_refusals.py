@@ -81,7 +81,7 @@ def test_a_closed_account_takes_no_more_entries(app: Flask) -> None:
     first = adjust(customer, 100, key="k")
     transact(close, customer)
 
-    sentence = f"User #{customer} is closed and takes no more entries."
+    sentence = f"User #{customer} is closed: nothing is added or changed there any more."
     assert refusal(lambda: adjust(customer, 5)) == sentence
     assert refusal(lambda: set_balance(customer, 5, 600)) == sentence
     assert refusal(lambda: undo(credits.reverse, first)) == sentence

@@ -227,7 +227,7 @@ def test_a_closed_customer_is_left_alone(app: Flask) -> None:
 
     for work in (void, take_off, refund, use):
         said = refusal(lambda work=work: work(customer, invoice))  # type: ignore[misc]
-        assert said == f"User #{customer} is closed and takes no more entries."
+        assert said == f"User #{customer} is closed: nothing is added or changed there any more."
 
 
 def test_an_invoice_of_somebody_else_is_not_found(app: Flask) -> None:

@@ -170,5 +170,5 @@ def test_nothing_is_charged_to_who_is_closed_or_unknown(app: Flask) -> None:
         lambda: edit(customer, draft, LINE, version=1),
         lambda: transact(invoices.issue, customer, draft, by=SYSTEM),
     ):
-        assert refusal(work) == f"User #{customer} is closed and takes no more entries."
+        assert refusal(work) == f"User #{customer} is closed: nothing is added or changed there any more."
     assert refusal(lambda: make(999, LINE)) == "There is no user #999."

@@ -1,0 +1,118 @@
+"""What the business refuses: each error carries its facts and makes its own sentence, safe to show.
+
+Facts about money are integers in minor units; whoever shows the sentence hands in how the currency is written.
+"""
+
+from creditapp.errors.balances import (
+    AmountRangeError,
+    BalanceLimitError,
+    BalanceMovedError,
+    BalanceUnchangedError,
+    InsufficientCreditError,
+)
+from creditapp.errors.customers import (
+    CustomerClosedError,
+    CustomerNotFoundError,
+)
+from creditapp.errors.database import (
+    BusyError,
+    CommitUnknownError,
+)
+from creditapp.errors.domain import (
+    DomainError,
+    Money,
+)
+from creditapp.errors.entries import (
+    DuplicateAdjustmentError,
+    EntryNotFoundError,
+    EntryUsedError,
+    NotReversibleError,
+    ReversalExceedsError,
+)
+from creditapp.errors.forms import (
+    FormReusedError,
+    KeyReusedError,
+    StaleFormError,
+    TakenError,
+)
+from creditapp.errors.imports import (
+    ImportCrossedError,
+    ImportFileError,
+)
+from creditapp.errors.invoices import (
+    ApplyExceedsError,
+    InvoiceAmountError,
+    InvoiceNotFoundError,
+    InvoiceStateError,
+    NotApplicableError,
+)
+from creditapp.errors.payments import (
+    PaymentMovedError,
+)
+from creditapp.errors.products import (
+    ProductError,
+)
+from creditapp.errors.reasons import (
+    LastReasonError,
+    NoteRequiredError,
+    ReasonError,
+)
+from creditapp.errors.settings import (
+    AmountsKeptError,
+    SettingLockedError,
+)
+from creditapp.errors.staff import (
+    AuthorityLimitError,
+    NotYoursError,
+    PasswordError,
+    StaffDisabledError,
+)
+from creditapp.errors.subscriptions import (
+    PeriodStartError,
+    SubscriptionCancelledError,
+    SubscriptionNotFoundError,
+)
+
+__all__ = [
+    "AmountRangeError",
+    "AmountsKeptError",
+    "ApplyExceedsError",
+    "AuthorityLimitError",
+    "BalanceLimitError",
+    "BalanceMovedError",
+    "BalanceUnchangedError",
+    "BusyError",
+    "CommitUnknownError",
+    "CustomerClosedError",
+    "CustomerNotFoundError",
+    "DomainError",
+    "DuplicateAdjustmentError",
+    "EntryNotFoundError",
+    "EntryUsedError",
+    "FormReusedError",
+    "ImportCrossedError",
+    "ImportFileError",
+    "InsufficientCreditError",
+    "InvoiceAmountError",
+    "InvoiceNotFoundError",
+    "InvoiceStateError",
+    "KeyReusedError",
+    "LastReasonError",
+    "Money",
+    "NotApplicableError",
+    "NotReversibleError",
+    "NotYoursError",
+    "NoteRequiredError",
+    "PasswordError",
+    "PaymentMovedError",
+    "PeriodStartError",
+    "ProductError",
+    "ReasonError",
+    "ReversalExceedsError",
+    "SettingLockedError",
+    "StaffDisabledError",
+    "StaleFormError",
+    "SubscriptionCancelledError",
+    "SubscriptionNotFoundError",
+    "TakenError",
+]
