@@ -18,6 +18,7 @@ from creditapp.models import (
     CreditAccount,
     CreditClass,
     Customer,
+    CustomerStatus,
     Cycle,
     Direction,
     LogIn,
@@ -191,6 +192,16 @@ def make_payment(customer_id: int, amount_minor: int = 1000, *invoice_ids: int, 
     } | fields
     transact(payments.record, customer_id, number, amount_minor, invoice_ids=invoice_ids, **terms)
     return number
+
+
+def close_customer(customer_id: int) -> None:
+    """Close the customer and the account, whatever is on it."""
+
+    def close(session: Session) -> None:
+        session.get_one(Customer, customer_id).status = str(CustomerStatus.CLOSED)
+        session.get_one(CreditAccount, customer_id).closed_at = now(session)
+
+    transact(close)
 
 
 def limit_role(role: Role, *, add_max_minor: int | None = None, remove_max_minor: int | None = None) -> None:

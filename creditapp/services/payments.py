@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select
 
 from creditapp.db import Base, now
-from creditapp.errors import AmountRangeError, FormReusedError, InvoiceNotFoundError, InvoiceStateError
+from creditapp.errors import (
+    AmountRangeError,
+    CustomerClosedError,
+    FormReusedError,
+    InvoiceNotFoundError,
+    InvoiceStateError,
+)
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind, Payment
 from creditapp.money import AMOUNT_MINOR_MAX
 from creditapp.services import ledger
@@ -126,7 +132,8 @@ def record(  # noqa: PLR0913  (one argument for each field of the form)
     """Record money that came in, under a number that was reserved for it, and return what it came to.
 
     It pays the invoices in the order in which they are named; the rest becomes credit of the class *paid* at once, even
-    while credits are switched off or the balance is frozen: money that has come in always arrives.
+    while credits are switched off or the balance is frozen: money that has come in always arrives. The same key again
+    records nothing, and returns what it did before.
 
     Raises:
         AmountRangeError: nothing, or more than a payment may be.
@@ -138,7 +145,13 @@ def record(  # noqa: PLR0913  (one argument for each field of the form)
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=AMOUNT_MINOR_MAX)
     ids = list(dict.fromkeys(invoice_ids))
     content = ("payment", amount_minor, ids, method, str(received_on), transaction_ref, note, by.kind, by.id)
-    account, panel, _rest = ledger.open_account(session, customer_id, key, content, debit=False)
+    try:
+        account, panel, _rest = ledger.open_account(session, customer_id, key, content, debit=False)
+    except CustomerClosedError:
+        earlier = _find_recorded(session, customer_id, key, content)
+        if earlier is None:
+            raise
+        return earlier
     earlier = _find_recorded(session, customer_id, key, content)
     if earlier is not None:
         return earlier

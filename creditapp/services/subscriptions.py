@@ -72,11 +72,11 @@ def create(session: Session, customer_id: int, new: NewSubscription, *, number: 
     """
     _check_status(new, SubscriptionStatus.ACTIVE)
     customers.lock_settings(session)
-    _check_customer(session, customer_id)
     content = (customer_id, *_as_text(new), by.kind, by.id)
     earlier = request_keys.claim(session, "subscription", key, content)
     if earlier is not None:
         return int(earlier)
+    _check_customer(session, customer_id)
     sold = _sold(session, new.product_id)
     values = _values(new, started_on=new.started_on, price_minor=sold.price_minor)
     made = {**values, "product_id": new.product_id, "started_on": new.started_on, "cycle": sold.cycle}

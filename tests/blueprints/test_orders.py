@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from creditapp.db import db
 from creditapp.models import Cycle, Invoice, Role, Subscription
 from tests.browser import Browser, Page
-from tests.factories import balance_of, change_settings, make_customer, make_product, make_staff
+from tests.factories import balance_of, change_settings, close_customer, make_customer, make_product, make_staff
 
 
 def new(customer_id: int) -> str:
@@ -189,8 +189,27 @@ def test_an_order_too_large_for_an_invoice_is_refused(agent: Browser) -> None:
 def test_nobody_orders_for_who_is_closed(agent: Browser) -> None:
     customer = make_customer(status="closed")
 
-    assert agent.get(new(customer)).status_code in {404, 409, 422}
+    page = agent.open(new(customer))
+
+    assert page.status == 409
+    assert f"User #{customer} is closed: nothing is added or changed there any more." in page.text
     assert "New order" not in agent.open(f"/admin/users/{customer}").links
+
+
+def test_who_is_closed_after_the_click_is_told_what_it_did(agent: Browser) -> None:
+    customer, product = make_customer(), make_product()
+    page = agent.submit(new(customer), form="Update summary", product_1=product)
+    other = agent.submit(new(customer), form="Update summary", product_1=product)
+    agent.submit(page, form="Place order")
+    close_customer(customer)
+
+    again, late = agent.submit(page, form="Place order"), agent.submit(other, form="Place order")
+
+    assert again.flashes == ["This order had been placed already; nothing was ordered twice."]
+    assert (late.status, late.summary) == (
+        422,
+        [f"User #{customer} is closed: nothing is added or changed there any more."],
+    )
 
 
 def test_the_users_page_leads_there(agent: Browser) -> None:

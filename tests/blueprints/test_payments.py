@@ -17,6 +17,7 @@ from tests.factories import (
     actor,
     balance_of,
     change_settings,
+    close_customer,
     give,
     make_customer,
     make_invoice,
@@ -274,7 +275,19 @@ def test_whose_payment_it_is_is_asked_where_nothing_says_so(manager: Browser) ->
 def test_nothing_is_recorded_for_who_is_closed(manager: Browser) -> None:
     customer = make_customer(status="closed")
 
-    assert manager.get(new(customer)).status_code in {404, 409, 422}
+    assert manager.get(new(customer)).status_code == 409
+
+
+def test_who_is_closed_after_the_click_is_told_what_it_did(manager: Browser) -> None:
+    customer = make_customer()
+    page = manager.submit(new(customer), form="Continue", amount="5", invoices="")
+    manager.submit(page, form="Record")
+    close_customer(customer)
+
+    again = manager.submit(page, form="Record")
+
+    assert again.flashes == ["Payment #1 had been recorded already; nothing was recorded twice."]
+    assert recorded() == 1
 
 
 def test_credit_that_arrives_pays_what_is_due_where_that_is_switched_on(manager: Browser) -> None:

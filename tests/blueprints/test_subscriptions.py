@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from creditapp.db import db
 from creditapp.models import Cycle, Role, Subscription, SubscriptionStatus
 from tests.browser import Browser, Page
-from tests.factories import make_customer, make_product, make_staff, make_subscription
+from tests.factories import close_customer, make_customer, make_product, make_staff, make_subscription
 
 DAY = "Enter a date like 2026-03-14."
 TODAY = datetime.now(UTC).date()
@@ -285,6 +285,17 @@ def test_somebody_elses_subscription_is_not_there(agent: Browser) -> None:
 
     for page in (at(other, subscription_id), f"{at(other, subscription_id)}/cancellation"):
         assert agent.open(page).status == 404
+
+
+def test_who_is_closed_after_the_click_is_told_what_it_did(agent: Browser) -> None:
+    customer_id, product_id = make_customer(), make_product()
+    page = agent.open(new(customer_id))
+    agent.submit(page, form="Add subscription", product=product_id, label="shop.example")
+    close_customer(customer_id)
+
+    again = agent.submit(page, form="Add subscription", product=product_id, label="shop.example")
+
+    assert (again.path, again.flashes, count()) == (user(customer_id), ["Subscription added. shop.example"], 1)
 
 
 def test_a_closed_customer_gets_no_subscription(agent: Browser) -> None:

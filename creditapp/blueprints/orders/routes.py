@@ -33,7 +33,7 @@ PLACE = "place"
 @requires(Permission.ORDER_WRITE)
 def create(customer_id: int) -> ResponseReturnValue:
     customer = profile_or_404(customer_id)
-    if customer.status not in customers.BY_HAND:
+    if request.form.get("act") != PLACE and customer.status not in customers.BY_HAND:
         raise CustomerClosedError(customer_id)
     form = OrderForm()
     form.tick_credit(is_usable=_can_use(customer, _usable_minor(customer)))

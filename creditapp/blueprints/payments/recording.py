@@ -48,7 +48,7 @@ def create() -> ResponseReturnValue:
     customer = _customer()
     if customer is None:
         return _choose()
-    if customer.status not in customers.BY_HAND:
+    if request.form.get("act") != RECORD and customer.status not in customers.BY_HAND:
         raise CustomerClosedError(customer.id)
     form = PaymentForm(data=_prefilled(customer))
     if request.method == "GET" or not form.validate() or request.form.get("act") == EDIT:

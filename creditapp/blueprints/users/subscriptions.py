@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import abort, redirect, url_for
+from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.users import bp
@@ -26,7 +26,7 @@ from creditapp.web.sessions import current_actor
 @bp.route("/admin/users/<id:customer_id>/subscriptions/new", methods=["GET", "POST"])
 @requires(Permission.SUBSCRIPTION_WRITE)
 def new_subscription(customer_id: int) -> ResponseReturnValue:
-    customer = _open_customer(customer_id)
+    customer = profile_or_404(customer_id) if request.method == "POST" else _open_customer(customer_id)
     choices = products.recurring(db.session())
     form = NewSubscriptionForm(choices)
     status = 200

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import update
 
 from creditapp.db import now
-from creditapp.errors import InvoiceStateError
+from creditapp.errors import CustomerClosedError, InvoiceStateError
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
 from creditapp.services import ledger
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, drop_pending, lock_call, move_back, read_bill, write
 from creditapp.services.credits.applying import RULES, grace_of, moves_back, net_draws_call
 from creditapp.services.credits.rule import Rules
 from creditapp.services.ledger import Account, Entry, Panel, Posting
-from creditapp.statements import Outcome
+from creditapp.statements import Outcome, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -28,7 +28,8 @@ _OPEN = (InvoiceStatus.DRAFT, InvoiceStatus.UNPAID)
 def cancel(session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str) -> list[Entry]:
     """Cancel a draft or an unpaid invoice; return the entries that give back what had been paid of it.
 
-    Credit goes back to the lots it came from, money becomes credit. Safe to repeat.
+    Credit goes back to the lots it came from, money becomes credit. Safe to repeat: what is cancelled stays as it is,
+    and no entry is returned.
 
     Raises:
         InvoiceStateError: it has been paid, or refunded.
@@ -57,7 +58,9 @@ def void(
 def refund_to_credit(
     session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str, undo_renewals: bool = False
 ) -> list[Entry]:
-    """Refund a paid invoice: its credit goes back to its lots, the money paid for it becomes credit. Safe to repeat.
+    """Refund a paid invoice: its credit goes back to its lots, what was paid for it becomes credit.
+
+    As `void` otherwise, and as safe to repeat.
 
     Raises:
         InvoiceStateError: it has not been paid, has been cancelled, or has added its funds to the balance.
@@ -87,16 +90,15 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     undo_renewals: bool = False,
 ) -> list[Entry]:
     content = ("close", str(to), invoice_id, by.kind, by.id)
-    account, panel, rest = ledger.open_account(
-        session,
-        customer_id,
-        key,
-        content,
-        lock_call(customer_id, invoice_id),
-        net_draws_call(customer_id, invoice_id),
-        debit=False,
-        first=[RULES()],
-    )
+    also = lock_call(customer_id, invoice_id), net_draws_call(customer_id, invoice_id)
+    try:
+        account, panel, rest = ledger.open_account(
+            session, customer_id, key, content, *also, debit=False, first=[RULES()]
+        )
+    except CustomerClosedError:
+        if read_bill(run(session, also[0])[0], invoice_id).status == to:
+            return []
+        raise
     bill = read_bill(rest[1], invoice_id)
     if bill.status == to:
         return []

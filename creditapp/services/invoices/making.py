@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
@@ -90,7 +90,7 @@ def create(  # noqa: PLR0913  (one argument for each field of the form)
         CustomerNotFoundError, CustomerClosedError: there is no such customer, or no more is charged to them.
         FormReusedError: the key has made something else.
     """
-    _lock_account(session, customer_id)
+    closed_at = _lock_account(session, customer_id)
     content = (*_content(lines), str(kind), is_draft, str(due_on), note, by.kind, by.id)
     earlier = session.execute(
         select(INVOICES.c.id, INVOICES.c.status, INVOICES.c.total_minor, INVOICES.c.key_digest).where(
@@ -101,6 +101,8 @@ def create(  # noqa: PLR0913  (one argument for each field of the form)
         if earlier.key_digest != ledger.content_digest(content):
             raise FormReusedError
         return Made(customer_id, earlier.id, earlier.status, earlier.total_minor, replayed=True)
+    if closed_at is not None:
+        raise CustomerClosedError(customer_id)
     terms = _terms(session)
     rows, sums = price(lines, is_gross=terms.prices_include_tax)
     its_status = InvoiceStatus.DRAFT if is_draft else status(sums.total_minor, 0, 0)
@@ -163,7 +165,7 @@ def edit(  # noqa: PLR0913
         InvoiceStateError: it has been issued.
         InvoiceAmountError, InvoiceNotFoundError: the lines come to no invoice; there is no such invoice.
     """
-    _lock_account(session, customer_id)
+    _lock_open_account(session, customer_id)
     bill = _lock_draft(session, customer_id, invoice_id, version)
     terms = _terms(session)
     rows, sums = price(lines, is_gross=terms.prices_include_tax)
@@ -181,7 +183,7 @@ def issue(session: Session, customer_id: int, invoice_id: int, *, by: Actor, ver
         InvoiceStateError: it has been cancelled.
         InvoiceNotFoundError: there is no such invoice.
     """
-    _lock_account(session, customer_id)
+    _lock_open_account(session, customer_id)
     bill = read_bill(run(session, lock_call(customer_id, invoice_id))[0], invoice_id)
     if bill.status in {InvoiceStatus.UNPAID, InvoiceStatus.PAID}:
         return bill
@@ -206,12 +208,17 @@ def _lock_draft(session: Session, customer_id: int, invoice_id: int, version: in
     return bill
 
 
-def _lock_account(session: Session, customer_id: int) -> None:
+def _lock_account(session: Session, customer_id: int) -> datetime | None:
+    """Lock the customer's account, and return when it was closed."""
     a = CreditAccount
     row = session.execute(select(a.closed_at).where(a.customer_id == customer_id).with_for_update()).first()
     if row is None:
         raise CustomerNotFoundError(customer_id)
-    if row.closed_at is not None:
+    return row.closed_at
+
+
+def _lock_open_account(session: Session, customer_id: int) -> None:
+    if _lock_account(session, customer_id) is not None:
         raise CustomerClosedError(customer_id)
 
 
