@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import structlog
 
@@ -64,20 +65,13 @@ def run_day(moment: datetime) -> Day | None:
 
 def use_on_due(moment: datetime, today: date) -> Used:
     """Use credit on what is due by today, oldest first, where the switch is on or the customer's own."""
-    used, after = Used(), None
-    while invoices := _due(today, after):
-        _use(invoices, Trigger.DUE, moment, used)
-        after = invoices[-1]
-    return used
+    return _use_on(partial(sweeps.due_after, day=today), Trigger.DUE, moment)
 
 
 def use_on_arrival(moment: datetime) -> Used:
     """Use credit that has come of late and was not used at once, where the switch is on or the customer's own."""
-    used = Used()
-    with snapshot() as session:
-        invoices = sweeps.arrived_since(session, moment - sweeps.ARRIVAL_WINDOW)
-    _use(invoices, Trigger.ARRIVAL, moment, used)
-    return used
+    since = moment - sweeps.ARRIVAL_WINDOW
+    return _use_on(partial(sweeps.arrived_since, moment=since), Trigger.ARRIVAL, moment)
 
 
 def expire(moment: datetime) -> int:
@@ -90,9 +84,18 @@ def expire(moment: datetime) -> int:
     return expired
 
 
-def _due(today: date, after: OpenInvoice | None) -> list[OpenInvoice]:
+def _use_on(find: Callable[..., list[OpenInvoice]], trigger: Trigger, moment: datetime) -> Used:
+    """Use credit on all that `find` finds, page by page."""
+    used, after = Used(), None
+    while invoices := _found(find, after):
+        _use(invoices, trigger, moment, used)
+        after = invoices[-1]
+    return used
+
+
+def _found(find: Callable[..., list[OpenInvoice]], after: OpenInvoice | None) -> list[OpenInvoice]:
     with snapshot() as session:
-        return sweeps.due_after(session, today, after)
+        return find(session, after=after)
 
 
 def _use(invoices: Sequence[OpenInvoice], trigger: Trigger, moment: datetime, used: Used) -> None:

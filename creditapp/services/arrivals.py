@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+INVOICES_AT_ONCE = 50
+"""Somebody waits for the page, and on SQLite everybody who writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """Credit that was used on one invoice the moment it had arrived; minor units."""
@@ -44,13 +48,16 @@ def use(session: Session, customer_id: int) -> list[Used]:
     """Use the customer's credit on open invoices, oldest due first, as far as the rule allows; return what was used.
 
     For the transaction after the one in which the credit arrived. Safe to repeat: what the rule allows is used once.
+    Only the first `INVOICES_AT_ONCE` are looked at, until nothing is usable any more; the next tick goes on.
 
     Raises:
-        CustomerClosedError: the customer takes no more entries.
+        CustomerClosedError: the customer has been closed.
     """
     used: list[Used] = []
-    for invoice in sweeps.open_of(session, customer_id):
+    for invoice in sweeps.open_of(session, customer_id, most=INVOICES_AT_ONCE):
         applied = sweeps.use_on(session, invoice, Trigger.ARRIVAL)
+        if applied.decision.usable_minor == 0:
+            break
         if applied.entry is not None:
             amount_minor, after_minor = applied.decision.amount_minor, applied.entry.balance_after_minor
             used.append(Used(invoice.id, amount_minor, applied.is_paid, after_minor))

@@ -69,17 +69,11 @@ def due_after(session: Session, day: date, after: OpenInvoice | None) -> list[Op
         .order_by(i.due_on, i.customer_id, i.id)
         .limit(INVOICES_AT_ONCE)
     )
-    if after is not None:
-        statement = statement.where(
-            (i.due_on > after.due_on)
-            | ((i.due_on == after.due_on) & (i.customer_id > after.customer_id))
-            | ((i.due_on == after.due_on) & (i.customer_id == after.customer_id) & (i.id > after.id))
-        )
-    return [OpenInvoice(*row) for row in session.execute(statement)]
+    return [OpenInvoice(*row) for row in session.execute(statement.where(*_beyond(after)))]
 
 
-def arrived_since(session: Session, moment: datetime) -> list[OpenInvoice]:
-    """Return the unpaid invoices of customers to whom credit has come since then, oldest due first.
+def arrived_since(session: Session, moment: datetime, after: OpenInvoice | None) -> list[OpenInvoice]:
+    """Return the next unpaid invoices of customers to whom credit has come since then, oldest due first.
 
     Only those of customers with a yes of their own while the switch is off, none while credits are.
     """
@@ -93,10 +87,23 @@ def arrived_since(session: Session, moment: datetime) -> list[OpenInvoice]:
     statement = (
         select(i.due_on, i.customer_id, i.id)
         .join(Customer, Customer.id == i.customer_id)
-        .where(i.customer_id.in_(customers), i.status == InvoiceStatus.UNPAID, who)
+        .where(i.customer_id.in_(customers), i.status == InvoiceStatus.UNPAID, who, *_beyond(after))
         .order_by(i.due_on, i.customer_id, i.id)
+        .limit(INVOICES_AT_ONCE)
     )
     return [OpenInvoice(*row) for row in session.execute(statement)]
+
+
+def _beyond(after: OpenInvoice | None) -> list[ColumnElement[bool]]:
+    """Return what is true of the invoices that come after this one; of all, where there is none."""
+    if after is None:
+        return []
+    i = Invoice
+    return [
+        (i.due_on > after.due_on)
+        | ((i.due_on == after.due_on) & (i.customer_id > after.customer_id))
+        | ((i.due_on == after.due_on) & (i.customer_id == after.customer_id) & (i.id > after.id))
+    ]
 
 
 def _whose(session: Session, trigger: Trigger) -> ColumnElement[bool] | None:
@@ -109,13 +116,14 @@ def _whose(session: Session, trigger: Trigger) -> ColumnElement[bool] | None:
     return Customer.automatic_credit.is_not(False) if is_on else Customer.automatic_credit.is_(True)
 
 
-def open_of(session: Session, customer_id: int) -> list[OpenInvoice]:
-    """Return the unpaid invoices of one customer, oldest due first."""
+def open_of(session: Session, customer_id: int, *, most: int) -> list[OpenInvoice]:
+    """Return the first `most` unpaid invoices of one customer, oldest due first."""
     i = Invoice
     statement = (
         select(i.due_on, i.customer_id, i.id)
         .where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID)
         .order_by(i.due_on, i.id)
+        .limit(most)
     )
     return [OpenInvoice(*row) for row in session.execute(statement)]
 
