@@ -19,13 +19,13 @@ from bench.renewing import renew_in_sets
 from bench.rows import Row, Scale
 from bench.seed import STAFF_ID
 from bench.stage import ENGINES, POSTGRESQL, Database, Stage
+from creditapp.bulk import insert_rows
 from creditapp.db import Base, db, snapshot, transact
 from creditapp.models import Cycle, ProductKind
 from creditapp.services import actor, invoices, numbers, products, renewals
 from creditapp.services.invoices import Line
 from creditapp.services.periods import next_start
 from creditapp.services.products import ProductFields
-from creditapp.statements import insert_rows
 
 T = TypeVar("T")
 APPLY_GOALS = {"postgresql": Goal(at_least=0.5), "sqlite": Goal(at_least=0.2)}

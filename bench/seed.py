@@ -12,12 +12,12 @@ from flask import Flask
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from creditapp.bulk import insert_rows
 from creditapp.db import Base, now, transact_at
 from creditapp.errors import DomainError
 from creditapp.models import Kind, Reason, Role
 from creditapp.services import actor, ledger, staff
 from creditapp.services.ledger import Posting
-from creditapp.statements import insert_rows
 from creditapp.text import fold
 
 ENTRIES_EACH = 10

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.sql import ClauseElement, Select
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection
     from sqlalchemy.engine import Dialect
     from sqlalchemy.orm import Session
 
@@ -26,7 +26,6 @@ Row = tuple[Any, ...]
 Answer = tuple[list[Row], int]
 Plan = ClauseElement | Callable[[str], ClauseElement]
 
-CALLS_AT_ONCE = 500
 _numbers = count(1)
 
 
@@ -117,56 +116,10 @@ def run(session: Session, *calls: Call) -> list[Outcome]:
     return [Outcome(each.read(rows), touched) for each, (rows, touched) in zip(compiled, answers, strict=True)]
 
 
-def run_many(session: Session, calls: Sequence[Call]) -> None:
-    """Run many calls of one statement; each must touch exactly one row.
-
-    Raises:
-        RuntimeError: some row was not there.
-    """
-    if not calls:
-        return
-    connection = session.connection()
-    if connection.dialect.name == "postgresql":
-        chunks = [calls[start : start + CALLS_AT_ONCE] for start in range(0, len(calls), CALLS_AT_ONCE)]
-        touched = [outcome.touched for chunk in chunks for outcome in run(session, *chunk)]
-    else:
-        compiled = calls[0].statement.compiled(connection.dialect)
-        _announce(connection, compiled.sql, ())
-        cursor = _driver(connection).cursor()
-        cursor.executemany(compiled.sql, [compiled.parameters(call.values) for call in calls])
-        touched = [1] * cursor.rowcount
-    if touched != [1] * len(calls):
-        raise RuntimeError(f"{sum(touched)} rows were touched instead of {len(calls)}.")
-
-
-def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows of one shape: COPY on PostgreSQL, one prepared statement over and over on SQLite."""
-    if not rows:
-        return
-    connection = session.connection()
-    dialect = connection.dialect
-    names = list(rows[0])
-    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-    values = [tuple([p(row[n]) if p else row[n] for n, p in zip(names, processors, strict=True)]) for row in rows]
-    columns = ", ".join(f'"{table.c[name].name}"' for name in names)
-    cursor = _driver(connection).cursor()
-    if dialect.name == "postgresql":
-        sql = f"COPY {table.name} ({columns}) FROM STDIN"
-        _announce(connection, sql, ())
-        with cursor.copy(sql) as copy:
-            for row in values:
-                copy.write_row(row)
-    else:
-        marks = ", ".join("?" * len(names))
-        sql = f"INSERT INTO {table.name} ({columns}) VALUES ({marks})"  # noqa: S608  (names from our own schema)
-        _announce(connection, sql, ())
-        cursor.executemany(sql, values)
-
-
 def _ask_sqlite(connection: Connection, statements: Sequence[_Compiled], values: Sequence[Row]) -> Iterator[Answer]:
-    cursor = _driver(connection).cursor()
+    cursor = driver_of(connection).cursor()
     for statement, its_values in zip(statements, values, strict=True):
-        _announce(connection, statement.sql, its_values)
+        announce(connection, statement.sql, its_values)
         cursor.execute(statement.sql, its_values)
         yield cursor.fetchall(), cursor.rowcount
 
@@ -175,21 +128,22 @@ def _ask_postgresql(connection: Connection, statements: Sequence[_Compiled], val
     from creditapp.round_trip import Request, RoundTrips  # noqa: PLC0415  (psycopg may be missing beside SQLite)
 
     for statement, its_values in zip(statements, values, strict=True):
-        _announce(connection, statement.sql, its_values)
+        announce(connection, statement.sql, its_values)
     trips = connection.info.get("round_trips")
     if trips is None:
-        trips = connection.info["round_trips"] = RoundTrips(_driver(connection))
+        trips = connection.info["round_trips"] = RoundTrips(driver_of(connection))
     return trips.ask([Request(s.name, s.sql.encode(), v) for s, v in zip(statements, values, strict=True)])
 
 
-def _announce(connection: Connection, sql: str, values: Row) -> None:
+def announce(connection: Connection, sql: str, values: Row) -> None:
     """Tell listeners of `before_cursor_execute` what is about to run."""
     for listener in connection.dispatch.before_cursor_execute:
-        cursor = _driver(connection).cursor()
+        cursor = driver_of(connection).cursor()
         listener(connection, cursor, sql, values, None, False)  # noqa: FBT003  (SQLAlchemy's signature)
 
 
-def _driver(connection: Connection) -> Any:  # noqa: ANN401  (the connection of sqlite3 or psycopg)
+def driver_of(connection: Connection) -> Any:  # noqa: ANN401  (the connection of sqlite3 or psycopg)
+    """Return the driver's own connection."""
     driver = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("The connection is closed.")

@@ -10,9 +10,10 @@ from flask import Flask
 from sqlalchemy import bindparam, event, select, text, update
 from sqlalchemy.orm import Session
 
+from creditapp.bulk import run_many
 from creditapp.db import db, snapshot, transact
 from creditapp.models import Role, RoleRules, Setting
-from creditapp.statements import Outcome, Prepared, run, run_many
+from creditapp.statements import Outcome, Prepared, run
 from tests.factories import balance_of, give, make_customer
 
 pytestmark = pytest.mark.money

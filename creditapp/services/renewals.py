@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, func, select, tuple_, update
+from sqlalchemy import Update, exists, func, select, tuple_, update
 
+from creditapp.bulk import Given, RowUpdate, among, insert_rows, run_many
 from creditapp.db import Base, now
 from creditapp.errors import DomainError
 from creditapp.models import Cycle, InvoiceKind, InvoiceStatus, Product, Setting, Subscription, SubscriptionStatus
@@ -31,12 +32,12 @@ from creditapp.services.credits.rule import Trigger, decide
 from creditapp.services.invoices.lines import Line, Sums, price
 from creditapp.services.ledger import Chunk
 from creditapp.services.periods import next_start
-from creditapp.statements import Call, Prepared, insert_rows, run_many
+from creditapp.statements import Call
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-CHUNK = 500
+CHUNK = 1000
 SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
 
 
@@ -80,6 +81,8 @@ class _Subscribed:
     product: str
     tax_bp: int
     is_credit_automatic: bool
+    is_invoiced: bool
+    """The period has an invoice already: somebody has turned the subscription back."""
 
     def line(self, start: date, end: date) -> Line:
         """Return what one period is charged as."""
@@ -176,7 +179,6 @@ class _Run:
         self.overrides = overrides_of(session, customer_ids)
         s = Setting
         self.currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
-        self.invoiced = _invoiced(session, due)
         self.invoices: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
@@ -187,7 +189,7 @@ class _Run:
         self.chunk.account(subscribed.customer_id)
         start = subscribed.next_due_on
         end = next_start(start, Cycle(subscribed.cycle), subscribed.anchor_day)
-        if (subscribed.customer_id, subscribed.id, start) in self.invoiced:
+        if subscribed.is_invoiced:
             self._move(subscribed, end, subscribed.paid_until)
             return None
         priced, sums = price([subscribed.line(start, end)], is_gross=self.is_gross)
@@ -277,44 +279,40 @@ _OF_BILL = (
 
 def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
     """Lock those of the subscriptions that are still due, and read them, by customer and number."""
-    s, p = Subscription, Product
+    s, p, i = Subscription, Product, INVOICES.c
+    its_period = (i.customer_id == s.customer_id, i.subscription_id == s.id, i.period_start == s.next_due_on)
     wanted = {(one.next_due_on, one.customer_id, one.subscription_id) for one in due}
     rows = session.connection().execute(
         select(s.customer_id, s.id, s.label, s.price_minor, s.cycle, s.anchor_day, s.next_due_on, s.product_id)
-        .add_columns(s.paid_until, p.name, p.tax_bp, p.is_credit_automatic)
+        .add_columns(s.paid_until, p.name, p.tax_bp, p.is_credit_automatic, exists().where(*its_period))
         .join(p, p.id == s.product_id)
         .where(
-            s.customer_id.in_({one.customer_id for one in due}),
+            among(session, SUBSCRIPTIONS.c.customer_id, {one.customer_id for one in due}),
             s.next_due_on <= max(one.next_due_on for one in due),
             s.status == SubscriptionStatus.ACTIVE,
         )
         .order_by(s.customer_id, s.id)
         .with_for_update(of=s)
     )
-    return [found for found in (_Subscribed(*row) for row in rows) if _key_of(found) in wanted]
+    return [found for found in (_Subscribed(*row) for row in rows.all()) if _key_of(found) in wanted]
 
 
 def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:
     return subscribed.next_due_on, subscribed.customer_id, subscribed.id
 
 
-def _invoiced(session: Session, due: Sequence[Due]) -> set[tuple[int, int, date]]:
-    """Return which of these periods have an invoice already: somebody has turned a subscription back."""
-    i = INVOICES.c
-    wanted = [(one.customer_id, one.subscription_id, one.next_due_on) for one in due]
-    key = tuple_(i.customer_id, i.subscription_id, i.period_start)
-    found = session.execute(select(i.customer_id, i.subscription_id, i.period_start).where(key.in_(wanted)))
-    return {(row[0], row[1], row[2]) for row in found}
+def _move(given: Given) -> Update:
+    s = SUBSCRIPTIONS.c
+    moved = {"next_due_on": given["end"], "paid_until": given["paid"], "updated_at": given["moment"]}
+    its_own = (s.customer_id == given["its_customer"], s.id == given["its_id"])
+    return update(SUBSCRIPTIONS).where(*its_own).values(version=s.version + 1, **moved)
 
 
-_S = SUBSCRIPTIONS.c
-_MOVE = Prepared(
-    update(SUBSCRIPTIONS)
-    .where(_S.customer_id == bindparam("its_customer"), _S.id == bindparam("its_id"))
-    .values(
-        next_due_on=bindparam("end", type_=_S.next_due_on.type),
-        paid_until=bindparam("paid", type_=_S.paid_until.type),
-        version=_S.version + 1,
-        updated_at=bindparam("moment", type_=_S.updated_at.type),
-    )
+_MOVE = RowUpdate(
+    _move,
+    its_customer=SUBSCRIPTIONS.c.customer_id,
+    its_id=SUBSCRIPTIONS.c.id,
+    end=SUBSCRIPTIONS.c.next_due_on,
+    paid=SUBSCRIPTIONS.c.paid_until,
+    moment=SUBSCRIPTIONS.c.updated_at,
 )

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from creditapp.bulk import among, insert_rows
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError, KeyReusedError
 from creditapp.services.ledger import plans
 from creditapp.services.ledger.chain import ZERO_HASH, content_digest
 from creditapp.services.ledger.terms import Account, Entry, Lot, Panel
-from creditapp.statements import Call, Outcome, insert_rows, run
+from creditapp.statements import Call, Outcome, run
 
 LOTS_AT_ONCE = 32
 """How many open lots a debit reads first; all of them only when these do not cover it."""
@@ -89,10 +90,10 @@ def replay(row: tuple[Any, ...], content: tuple[Any, ...]) -> Entry:
 def lock_many(session: Session, customer_ids: list[int]) -> dict[int, Account]:
     statement = (
         plans.select_account()
-        .where(plans.ACCOUNTS.c.customer_id.in_(customer_ids))
+        .where(among(session, plans.ACCOUNTS.c.customer_id, customer_ids))
         .order_by(plans.ACCOUNTS.c.customer_id)
     ).with_for_update()
-    return {row[0]: Account(*row) for row in session.connection().execute(statement)}
+    return {row[0]: Account(*row) for row in session.connection().execute(statement).all()}
 
 
 def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iterable[int]) -> None:
@@ -101,10 +102,10 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         return
     statement = (
         select(plans.LOTS.c.customer_id, *plans.LOT_COLUMNS)
-        .where(plans.LOTS.c.customer_id.in_(wanted), plans.LOTS.c.remaining_minor > 0)
+        .where(among(session, plans.LOTS.c.customer_id, wanted), plans.LOTS.c.remaining_minor > 0)
         .order_by(plans.LOTS.c.customer_id, *plans.DRAWDOWN)
     )
-    for customer_id, *lot_row in session.connection().execute(statement):
+    for customer_id, *lot_row in session.connection().execute(statement).all():
         accounts[customer_id].lots.append(Lot(*lot_row))
 
 
@@ -114,4 +115,4 @@ def read_posted(session: Session, customer_ids: list[int], keys: list[str]) -> d
     statement = select(*plans.POSTED_COLUMNS, plans.ENTRIES.c.key).where(
         plans.ENTRIES.c.customer_id.in_(customer_ids), plans.ENTRIES.c.key.in_(set(keys))
     )
-    return {(row[0], row[-1]): tuple(row[:-1]) for row in session.connection().execute(statement)}
+    return {(row[0], row[-1]): tuple(row[:-1]) for row in session.connection().execute(statement).all()}

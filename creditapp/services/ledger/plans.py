@@ -8,6 +8,7 @@ from sqlalchemy import (
     ClauseElement,
     Select,
     Table,
+    Update,
     bindparam,
     case,
     insert,
@@ -16,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from creditapp.bulk import Given, RowUpdate
 from creditapp.db import Base
 from creditapp.models import (
     CreditAccount,
@@ -56,6 +58,25 @@ def _upsert_day(engine: str) -> ClauseElement:
     )
 
 
+def _update_account(given: Given) -> Update:
+    c = ACCOUNTS.c
+    moved = {name: given[name] for name in ("balance_minor", "entry_seq", "head_hash", "changed_at")}
+    its_own = (c.customer_id == given["its_customer"], c.entry_seq == given["seq_before"])
+    return update(ACCOUNTS).where(*its_own).values(moved)
+
+
+def _draw_on_lot(given: Given) -> Update:
+    return _lot(given).values(remaining_minor=LOTS.c.remaining_minor - given["taken_minor"])
+
+
+def _extend_lot(given: Given) -> Update:
+    return _lot(given).values(expires_at=given["until"])
+
+
+def _lot(given: Given) -> Update:
+    return update(LOTS).where(LOTS.c.customer_id == given["its_customer"], LOTS.c.seq == given["its_seq"])
+
+
 def _insert_all(table: Table) -> Prepared:
     return Prepared(insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.c}))
 
@@ -93,15 +114,14 @@ OPEN_LOTS = Prepared(
     .order_by(*DRAWDOWN)
     .limit(bindparam("most"))
 )
-UPDATE_ACCOUNT = Prepared(
-    update(ACCOUNTS)
-    .where(ACCOUNTS.c.customer_id == bindparam("its_customer"), ACCOUNTS.c.entry_seq == bindparam("seq_before"))
-    .values(
-        balance_minor=bindparam("balance_minor"),
-        entry_seq=bindparam("entry_seq"),
-        head_hash=bindparam("head_hash"),
-        changed_at=bindparam("changed_at"),
-    )
+UPDATE_ACCOUNT = RowUpdate(
+    _update_account,
+    its_customer=ACCOUNTS.c.customer_id,
+    seq_before=ACCOUNTS.c.entry_seq,
+    balance_minor=ACCOUNTS.c.balance_minor,
+    entry_seq=ACCOUNTS.c.entry_seq,
+    head_hash=ACCOUNTS.c.head_hash,
+    changed_at=ACCOUNTS.c.changed_at,
 )
 INSERT_ENTRY = _insert_all(ENTRIES)
 INSERT_LOT = _insert_all(LOTS)
@@ -109,16 +129,10 @@ INSERT_DRAW = _insert_all(DRAWS)
 INSERT_TEXT = Prepared(
     insert(TEXTS).values({c.name: bindparam(c.name, type_=c.type) for c in TEXTS.c if c.name != "erased_at"})
 )
-UPDATE_LOT = Prepared(
-    update(LOTS)
-    .where(LOTS.c.customer_id == bindparam("its_customer"), LOTS.c.seq == bindparam("its_seq"))
-    .values(remaining_minor=LOTS.c.remaining_minor - bindparam("taken_minor"))
+UPDATE_LOT = RowUpdate(
+    _draw_on_lot, its_customer=LOTS.c.customer_id, its_seq=LOTS.c.seq, taken_minor=LOTS.c.remaining_minor
 )
-EXTEND_LOT = Prepared(
-    update(LOTS)
-    .where(LOTS.c.customer_id == bindparam("its_customer"), LOTS.c.seq == bindparam("its_seq"))
-    .values(expires_at=bindparam("until"))
-)
+EXTEND_LOT = RowUpdate(_extend_lot, its_customer=LOTS.c.customer_id, its_seq=LOTS.c.seq, until=LOTS.c.expires_at)
 UPSERT_DAY = Prepared(_upsert_day)
 UPDATE_TOTAL = Prepared(
     update(TOTALS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from creditapp.bulk import insert_rows, run_many
 from creditapp.db import ledger_key, now
 from creditapp.errors import AmountRangeError, BalanceLimitError, InsufficientCreditError
 from creditapp.models import TOTAL_SHARDS, Effect
@@ -17,7 +18,7 @@ from creditapp.services.ledger import plans
 from creditapp.services.ledger.chain import LINKS, content_digest, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
 from creditapp.services.ledger.terms import Account, Entry, Lot, Move, Panel, Posting
-from creditapp.statements import Call, insert_rows, run, run_many
+from creditapp.statements import Call, run
 from creditapp.text import fold
 
 
