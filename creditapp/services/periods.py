@@ -31,6 +31,16 @@ def is_start(day: date, anchor_day: int) -> bool:
     return day == _day_of(day.year, day.month, anchor_day)
 
 
+def start_from(day: date, anchor_day: int) -> date:
+    """Return the first day, this one or a later one, on which a period that is anchored so may begin.
+
+    Raises:
+        ValueError: the anchor is no day of a month, or no calendar goes that far.
+    """
+    this_month = _day_of(day.year, day.month, anchor_day)
+    return this_month if this_month >= day else next_start(this_month, Cycle.MONTHLY, anchor_day)
+
+
 def anchor_of(first: date, start: date) -> int:
     """Return the day on which periods begin that began on `first` and begin again on `start`.
 

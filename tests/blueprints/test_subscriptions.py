@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from creditapp.db import db
+from creditapp.jobs import renewing
 from creditapp.models import Cycle, Role, Subscription, SubscriptionStatus
+from creditapp.services import periods
 from tests.browser import Browser, Page
 from tests.factories import close_customer, make_customer, make_product, make_staff, make_subscription
 
@@ -216,6 +218,56 @@ def test_a_known_subscription_keeps_a_date_that_is_long_past_and_must_have_a_pri
     page = agent.submit(at(customer_id, subscription_id), form="Save", price="")
     assert page.errors("price") == ["Enter an amount."]
     assert (found(subscription_id).label, found(subscription_id).next_due_on) == ("new.example", date(2020, 4, 1))
+
+
+def suspended(next_due_on: date, anchor_day: int = 1) -> tuple[str, int]:
+    customer_id = make_customer()
+    subscription_id = make_subscription(
+        customer_id, label="", next_due_on=next_due_on, anchor_day=anchor_day, status=SubscriptionStatus.SUSPENDED
+    )
+    return at(customer_id, subscription_id), subscription_id
+
+
+@pytest.mark.parametrize("anchor_day", [1, 15, 31])
+def test_what_was_suspended_begins_again_without_the_time_it_lost(agent: Browser, anchor_day: int) -> None:
+    url, subscription_id = suspended(periods.start_from(date(2026, 1, 1), anchor_day), anchor_day)
+    resumes_on = periods.start_from(TODAY, anchor_day)
+
+    page = agent.open(url)
+    assert page.value("next_due_on") == resumes_on.isoformat()
+    assert "begun there, each period since would be invoiced" in page.text
+    page = agent.submit(page, form="Save", status="active")
+
+    assert page.flashes == ["Subscription saved."]
+    assert (found(subscription_id).status, found(subscription_id).next_due_on) == ("active", resumes_on)
+    assert renewing.run(resumes_on).made == 1
+
+
+def test_the_time_it_was_suspended_for_is_invoiced_when_somebody_says_so(agent: Browser) -> None:
+    begins = periods.start_from(TODAY - timedelta(days=70), 1)
+    url, subscription_id = suspended(begins)
+
+    agent.submit(url, form="Save", status="active", next_due_on=begins.isoformat())
+
+    assert (found(subscription_id).status, found(subscription_id).next_due_on) == ("active", begins)
+
+
+def test_what_stays_suspended_keeps_the_day_it_was_due(agent: Browser) -> None:
+    url, subscription_id = suspended(date(2026, 1, 1))
+
+    agent.submit(url, form="Save", label="new.example")
+
+    assert (found(subscription_id).label, found(subscription_id).next_due_on) == ("new.example", date(2026, 1, 1))
+
+
+def test_what_is_not_due_yet_begins_again_when_it_was_due(agent: Browser) -> None:
+    later = date(2099, 4, 30)
+    url, _subscription_id = suspended(later)
+
+    page = agent.open(url)
+
+    assert page.value("next_due_on") == later.isoformat()
+    assert "would be invoiced" not in page.text
 
 
 def test_a_pending_one_may_stay_pending(agent: Browser) -> None:

@@ -99,6 +99,26 @@ def test_the_anchor_outlives_a_short_month(first: str, start: str, anchor_day: i
 
 
 @pytest.mark.parametrize(
+    ("day", "anchor_day", "start"),
+    [
+        ("2026-03-15", 15, "2026-03-15"),
+        ("2026-03-15", 16, "2026-03-16"),
+        ("2026-03-15", 14, "2026-04-14"),
+        ("2026-02-28", 31, "2026-02-28"),
+        ("2026-02-28", 28, "2026-02-28"),
+        ("2026-01-31", 30, "2026-02-28"),
+        ("2024-01-31", 30, "2024-02-29"),
+        ("2026-12-31", 1, "2027-01-01"),
+    ],
+)
+def test_periods_begin_again_on_the_next_day_that_may_begin_one(day: str, anchor_day: int, start: str) -> None:
+    found = periods.start_from(date.fromisoformat(day), anchor_day)
+
+    assert found == date.fromisoformat(start)
+    assert periods.is_start(found, anchor_day)
+
+
+@pytest.mark.parametrize(
     ("start", "cycle", "anchor_day"),
     [
         (date(2026, 3, 1), Cycle.ONE_OFF, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from creditapp.models import Cycle, ProductKind, SubscriptionStatus
 from creditapp.queries.products import ProductChoice
 from creditapp.queries.subscriptions import SubscriptionFacts
-from creditapp.services.periods import ANCHOR_MAX
+from creditapp.services.periods import ANCHOR_MAX, start_from
 from creditapp.services.subscriptions import (
     LABEL_CHARS_MAX,
     LOCATION_CHARS_MAX,
@@ -40,7 +41,11 @@ BY_HAND = (SubscriptionStatus.ACTIVE, SubscriptionStatus.SUSPENDED)
 
 
 class SubscriptionForm(Form):
-    """What may be changed of a subscription. `version` is the one the form was opened on."""
+    """What may be changed of a subscription. `version` is the one the form was opened on.
+
+    One that was suspended over the day it was next due is offered the next day on which a period may begin: what it was
+    suspended for is not invoiced unless somebody types the old day. While it stays suspended the offer changes nothing.
+    """
 
     label = LineField("Label", chars_max=LABEL_CHARS_MAX)
     location = LineField("Location", chars_max=LOCATION_CHARS_MAX)
@@ -52,7 +57,9 @@ class SubscriptionForm(Form):
     version = VersionField()
 
     def __init__(self, saved: SubscriptionFacts | None = None, *, fresh: dict[str, Any] | None = None) -> None:
-        super().__init__(data=_values(saved) if saved else fresh)
+        self.resumes_on = _resumes_on(saved) if saved else None
+        offered = {"next_due_on": self.resumes_on} if self.resumes_on else {}
+        super().__init__(data=_values(saved) | offered if saved else fresh)
         self.saved = saved
         is_pending = saved is not None and saved.status == SubscriptionStatus.PENDING
         self.statuses = (*BY_HAND, SubscriptionStatus.PENDING) if is_pending else BY_HAND
@@ -71,7 +78,10 @@ class SubscriptionForm(Form):
     @property
     def fields(self) -> SubscriptionFields:
         """What is to be saved."""
-        return SubscriptionFields(**self._typed)
+        typed = SubscriptionFields(**self._typed)
+        if self.saved and typed.status == SubscriptionStatus.SUSPENDED and typed.next_due_on == self.resumes_on:
+            return replace(typed, next_due_on=self.saved.next_due_on)
+        return typed
 
     def compare(self, saved: SubscriptionFacts) -> None:
         """Say beside each box what somebody else has saved; sending the form once more overwrites it knowingly."""
@@ -127,6 +137,14 @@ class CancelForm(Form):
     """A button that ends a subscription, as it was when the page was opened."""
 
     version = VersionField()
+
+
+def _resumes_on(saved: SubscriptionFacts) -> date | None:
+    """Return when its periods would begin again; None where no time was lost."""
+    today = current_panel().today()
+    if saved.status != SubscriptionStatus.SUSPENDED or saved.next_due_on >= today:
+        return None
+    return start_from(today, saved.anchor_day)
 
 
 def _choice(product: ProductChoice) -> SelectChoice:
