@@ -19,7 +19,7 @@ from creditapp.models.gateway import Capture, EventStatus, GatewayEvent, IntentS
 from creditapp.models.id_counter import IdCounter
 from creditapp.models.invoice import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus
 from creditapp.models.log_in import FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, OneTimeLink
-from creditapp.models.mail import Mail, MailStatus, MailText
+from creditapp.models.mail import Mail, MailEvent, MailStatus, MailText
 from creditapp.models.parents import Batch, Incident
 from creditapp.models.payment import Payment, PaymentAllocation
 from creditapp.models.product import Cycle, Product, ProductKind
@@ -74,6 +74,7 @@ __all__ = [
     "LogInKind",
     "LogInSession",
     "Mail",
+    "MailEvent",
     "MailStatus",
     "MailText",
     "OneTimeLink",

@@ -12,6 +12,22 @@ from creditapp.columns import Id, UtcDateTime
 from creditapp.db import Base
 
 
+class MailEvent(StrEnum):
+    """What a mail is about."""
+
+    INVITATION = "invitation"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  (what is asked for, not a password)
+    CREDIT_RECEIVED = "credit_received"
+    INVOICE_ISSUED = "invoice_issued"
+    INVOICE_PAID = "invoice_paid"
+    PAYMENT_FAILED = "payment_failed"
+    CREDIT_EXPIRING = "credit_expiring"
+    LOW_BALANCE = "low_balance"
+    REFUND_SENT = "refund_sent"
+    TEST = "test"
+    """Staff try whether mail arrives."""
+
+
 class MailStatus(StrEnum):
     """Where a mail stands."""
 
@@ -45,7 +61,8 @@ class Mail(Base):
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(250))
     text: Mapped[str] = mapped_column(Text)
-    html: Mapped[str] = mapped_column(Text)
+    url: Mapped[str] = mapped_column(String(500))
+    """The link that `{url}` in the text stands for. It opens a door, so it is forgotten when it has been sent."""
     status: Mapped[str] = mapped_column(String(10))
     tries: Mapped[int]
     next_try_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -55,7 +72,10 @@ class Mail(Base):
 
 
 class MailText(Base):
-    """What people have changed in the mail of one event; where there is no row, it is as it was delivered."""
+    """What people have changed in the mail of one event.
+
+    Where there is no row, or no words in it, the text is as it was delivered.
+    """
 
     __tablename__ = "mail_texts"
 
