@@ -106,6 +106,7 @@ class Config:
             "SQLALCHEMY_DATABASE_URI": self.database_url,
             "SQLALCHEMY_ENGINE_OPTIONS": self._engine_options(),
             "SESSION_COOKIE_NAME": "__Host-session" if self.https else "session",
+            "CLIENT_COOKIE_NAME": "__Host-account" if self.https else "account",
             "SESSION_COOKIE_SECURE": self.https,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",

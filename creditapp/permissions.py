@@ -13,9 +13,13 @@ from creditapp.models import Role
 
 if TYPE_CHECKING:
     from flask import Flask
+    from werkzeug.routing import Rule
 
 PUBLIC = "public"
 SIGNED_IN = "signed_in"
+CUSTOMER_ONLY = "customer_only"
+CLIENT_AREA = "/account"
+"""Everything below it is the customers' door; everything else is staff's."""
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -124,9 +128,20 @@ def signed_in(view: View) -> View:
     return view
 
 
+def customer_only(view: View) -> View:
+    """Declare that the view is open to a customer who has signed in to the client area, and to no staff."""
+    view.__permission__ = CUSTOMER_ONLY  # type: ignore[attr-defined]
+    return view
+
+
+def at_client_door() -> bool:
+    """Return whether this request came to the client area. Each door has its own cookie and its own people."""
+    return _is_in_client_area(request.path)
+
+
 def can(permission: Permission | str) -> bool:
-    """Return whether the person who asks may do this."""
-    if not current_user.is_authenticated:
+    """Return whether the person who asks may do this. A customer may do nothing that staff need a permission for."""
+    if not current_user.is_authenticated or current_user.is_customer:
         return False
     return Permission(permission) in ROLES[Role(current_user.role)]
 
@@ -138,7 +153,20 @@ def init_permissions(app: Flask) -> None:
     )
     if undeclared:
         raise RuntimeError(f"Views without @requires, @signed_in or @public: {', '.join(undeclared)}")
+    at_wrong_door = sorted(rule.rule for rule in app.url_map.iter_rules() if not _fits_its_door(app, rule))
+    if at_wrong_door:
+        raise RuntimeError(f"Views at the wrong door: {', '.join(at_wrong_door)}")
     app.before_request(_check)
+
+
+def _is_in_client_area(path: str) -> bool:
+    return path == CLIENT_AREA or path.startswith(f"{CLIENT_AREA}/")
+
+
+def _fits_its_door(app: Flask, rule: Rule) -> bool:
+    """Return whether what the view declares can be found out where it is: below `/account` only a customer signs in."""
+    declared = getattr(app.view_functions[rule.endpoint], "__permission__", PUBLIC)
+    return declared == PUBLIC or (declared == CUSTOMER_ONLY) == _is_in_client_area(rule.rule)
 
 
 def _check() -> Any:  # noqa: ANN401  (None, or the log-in manager's answer)
@@ -151,6 +179,8 @@ def _check() -> Any:  # noqa: ANN401  (None, or the log-in manager's answer)
         return None
     if not current_user.is_authenticated:
         return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-    if declared != SIGNED_IN and not can(declared):
+    if current_user.is_customer != (declared == CUSTOMER_ONLY):
+        abort(403)
+    if declared not in {SIGNED_IN, CUSTOMER_ONLY} and not can(declared):
         abort(403)
     return None

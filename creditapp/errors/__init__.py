@@ -3,6 +3,13 @@
 Facts about money are integers in minor units; whoever shows the sentence hands in how the currency is written.
 """
 
+from creditapp.errors.access import (
+    AddressUnfitError,
+    HasLogInError,
+    LinkError,
+    NoAddressError,
+    NoLogInError,
+)
 from creditapp.errors.balances import (
     AmountRangeError,
     BalanceLimitError,
@@ -74,6 +81,7 @@ from creditapp.errors.subscriptions import (
 )
 
 __all__ = [
+    "AddressUnfitError",
     "AmountRangeError",
     "AmountsKeptError",
     "ApplyExceedsError",
@@ -90,6 +98,7 @@ __all__ = [
     "EntryNotFoundError",
     "EntryUsedError",
     "FormReusedError",
+    "HasLogInError",
     "ImportCrossedError",
     "ImportFileError",
     "InsufficientCreditError",
@@ -98,7 +107,10 @@ __all__ = [
     "InvoiceStateError",
     "KeyReusedError",
     "LastReasonError",
+    "LinkError",
     "Money",
+    "NoAddressError",
+    "NoLogInError",
     "NotApplicableError",
     "NotReversibleError",
     "NotYoursError",

@@ -50,6 +50,11 @@ class Action(StrEnum):
     SUBSCRIPTION_EDITED = "subscription_edited"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     LIMITS_SAVED = "limits_saved"
+    CLIENT_INVITED = "client_invited"
+    CLIENT_LOG_IN_MADE = "client_log_in_made"
+    CLIENT_LOG_IN_ENDED = "client_log_in_ended"
+    RESET_ASKED = "reset_asked"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  (what was done, not a password)
     EXPORTED = "exported"
     REFUSED = "refused"
 

@@ -32,9 +32,11 @@ def remember(session: Session, log_in_id: int, address: str) -> None:
     session.execute(mark.on_conflict_do_update(index_elements=[RateWindow.key], set_={"ends_at": ends_at}))
 
 
-def is_known(session: Session, email: str, address: str, moment: datetime) -> bool:
-    """Return whether the staff member with this e-mail has signed in from the address lately."""
-    whose = select(LogIn.id).where(LogIn.kind == LogInKind.STAFF, LogIn.email_key == email_key(email))
+def is_known(
+    session: Session, email: str, address: str, moment: datetime, *, kind: LogInKind = LogInKind.STAFF
+) -> bool:
+    """Return whether who signs in at this door with this e-mail has done so from the address lately."""
+    whose = select(LogIn.id).where(LogIn.kind == kind, LogIn.email_key == email_key(email))
     log_in_id = session.scalar(whose)
     if log_in_id is None:
         return False

@@ -58,12 +58,19 @@ def find_staff_log_in(session: Session, email: str) -> StaffLogIn | None:
 
 
 def open_session(
-    session: Session, log_in_id: int, *, by: Actor, browser: str, new_hash: str | None = None, instead_of: str = ""
+    session: Session,
+    log_in_id: int,
+    *,
+    by: Actor,
+    browser: str,
+    new_hash: str | None = None,
+    instead_of: str = "",
+    lasts: timedelta = SESSION_MAX,
 ) -> str:
     """Open a session for a log-in whose password has been checked, and return its token.
 
-    `new_hash` replaces the stored one where its parameters are out of date; the session whose token is `instead_of`
-    ends. The token is shown only here.
+    `by` is the staff member or the customer whose log-in it is. `new_hash` replaces the stored one where its
+    parameters are out of date; the session whose token is `instead_of` ends. The token is shown only here.
     """
     session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(instead_of)))
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -76,13 +83,13 @@ def open_session(
             log_in_id=log_in_id,
             created_at=moment,
             seen_at=moment,
-            ends_at=moment + SESSION_MAX,
+            ends_at=moment + lasts,
             address=by.address,
             browser=browser,
         )
     )
     known_addresses.remember(session, log_in_id, by.address)
-    audit.record(session, Action.SIGNED_IN, by, "staff", by.id)
+    audit.record(session, Action.SIGNED_IN, by, by.kind, by.id)
     return token
 
 
@@ -95,7 +102,7 @@ def record_failure(session: Session, *, staff_id: int | None, address: str) -> N
 def close_session(session: Session, token: str, *, by: Actor) -> None:
     """End the session with this token. Safe to repeat."""
     session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(token)))
-    audit.record(session, Action.SIGNED_OUT, by, "staff", by.id)
+    audit.record(session, Action.SIGNED_OUT, by, by.kind, by.id)
 
 
 def touch(session: Session, token: str) -> None:

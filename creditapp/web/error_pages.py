@@ -148,7 +148,7 @@ def _sent_fields() -> list[tuple[str, str]] | None:
     None where that cannot be: nothing was sent, or a file or a password was.
     """
     try:
-        if request.method != "POST" or request.files or "password" in request.form:
+        if request.method != "POST" or request.files or any("password" in name for name in request.form):
             return None
         return [(showable(name), showable(value)) for name, value in request.form.items(multi=True)]
     except RequestEntityTooLarge:

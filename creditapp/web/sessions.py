@@ -24,12 +24,14 @@ from werkzeug.wrappers import Response
 from creditapp.db import db, transact, transact_soon
 from creditapp.errors import BusyError
 from creditapp.models import LogInSession, Role, Staff
+from creditapp.permissions import at_client_door
 from creditapp.services import sign_in
 from creditapp.services.actor import Actor, staff
 from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
+from creditapp.web.clients import ClientViewer, load_client
 from creditapp.web.notices import notify
 
-_SECRET_FIELDS = {"password", "csrf_token", "submission"}
+_SECRET_FIELDS = {"password", "password_again", "old_password", "csrf_token", "submission"}
 _NEXT_CHARS_MAX = 2000
 """A longer address does not fit into another one: after signing in the page opens without its arguments."""
 _DRAFT_FIELDS_MAX = 200
@@ -49,9 +51,14 @@ class Viewer:
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
+    is_customer: bool = False
 
     def get_id(self) -> str:
         return self.token
+
+    def actor_from(self, address: str) -> Actor:
+        """Return this person as services want to know them."""
+        return staff(self.id, address)
 
     @property
     def role_label(self) -> str:
@@ -59,7 +66,10 @@ class Viewer:
 
 
 class UndatedCookie(SecureCookieSessionInterface):
-    """Flask's signed cookie without a date."""
+    """Flask's signed cookie without a date; the client area has one of its own beside staff's."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return str(app.config["CLIENT_COOKIE_NAME"]) if at_client_door() else super().get_cookie_name(app)
 
     def open_session(self, app: Flask, request: Any) -> SecureCookieSession | None:  # noqa: ANN401  (Flask's signature)
         serializer = self._serializer(app)
@@ -95,9 +105,11 @@ def init_sessions(app: Flask) -> None:
     app.before_request(_note_use)
 
 
-def load_viewer(token: str) -> Viewer | None:
-    """Return who the session with this token belongs to; None once it has ended."""
+def load_viewer(token: str) -> Viewer | ClientViewer | None:
+    """Return who the session with this token belongs to; None once it has ended, and at the other door."""
     moment = datetime.now(UTC)
+    if at_client_door():
+        return load_client(token, moment)
     statement = (
         select(Staff.id, Staff.name, Staff.role, LogInSession.log_in_id, LogInSession.seen_at)
         .join(Staff, Staff.log_in_id == LogInSession.log_in_id)
@@ -116,8 +128,9 @@ def load_viewer(token: str) -> Viewer | None:
 
 
 def current_actor() -> Actor:
-    """Return the signed-in staff member as services want to know them."""
-    return staff(current_user.id, request.remote_addr or "")
+    """Return whoever is signed in as services want to know them."""
+    actor: Actor = current_user.actor_from(request.remote_addr or "")
+    return actor
 
 
 def start(token: str) -> None:
@@ -128,18 +141,19 @@ def start(token: str) -> None:
 
 
 def _ask_to_sign_in() -> Response:
-    """Send to the sign-in page, keeping what was typed where the session has merely run out."""
+    """Send to the sign-in page of the door, keeping what was typed where the session has merely run out."""
+    sign_in_page = "account.sign_in" if at_client_door() else "auth.sign_in"
     if request.method in {"GET", "HEAD"}:
         asked = request.full_path.rstrip("?")
-        return redirect(url_for("auth.sign_in", next=asked if len(asked) <= _NEXT_CHARS_MAX else request.path))
+        return redirect(url_for(sign_in_page, next=asked if len(asked) <= _NEXT_CHARS_MAX else request.path))
     if not _can_be_opened(request.path):
         _say_it_ended(is_kept=False)
-        return redirect(url_for("auth.sign_in"), 303)
+        return redirect(url_for(sign_in_page), 303)
     token, fields = session.get("_user_id", ""), _sent_fields()
     draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token and fields else None
     back = f"{request.path}?draft={quote(draft_id)}" if draft_id else request.path
     _say_it_ended(is_kept=draft_id is not None)
-    return redirect(url_for("auth.sign_in", next=back), 303)
+    return redirect(url_for(sign_in_page, next=back), 303)
 
 
 def _say_it_ended(*, is_kept: bool) -> None:

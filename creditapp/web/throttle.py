@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from creditapp.db import db, now, transact
-from creditapp.models import RateWindow
+from creditapp.models import LogInKind, RateWindow
+from creditapp.permissions import at_client_door
 from creditapp.services import known_addresses
 from creditapp.services.staff import EMAIL_CHARS_MAX, email_key
 from creditapp.text import TextError, clean
@@ -86,7 +87,9 @@ def _forget_all(session: Session) -> int:
 
 def by_person() -> str:
     """Count by who is signed in, or by address."""
-    return f"staff:{current_user.id}" if current_user.is_authenticated else f"address:{request.remote_addr}"
+    if not current_user.is_authenticated:
+        return f"address:{request.remote_addr}"
+    return f"{'customer' if current_user.is_customer else 'staff'}:{current_user.id}"
 
 
 def by_address() -> str:
@@ -95,8 +98,8 @@ def by_address() -> str:
 
 
 def by_account() -> str:
-    """Count by the e-mail that somebody tries to sign in with, wherever from."""
-    return f"account:{hashlib.sha256(email_key(_email()).encode()).hexdigest()}"
+    """Count by the e-mail that somebody tries to sign in with, wherever from; each door counts for itself."""
+    return f"{'client' if at_client_door() else 'account'}:{hashlib.sha256(email_key(_email()).encode()).hexdigest()}"
 
 
 def by_account_and_address() -> str:
@@ -107,7 +110,8 @@ def by_account_and_address() -> str:
 def from_a_known_address() -> bool:
     """Return whether the owner of the e-mail has signed in from here before."""
     email, address = _email(), request.remote_addr or ""
-    return bool(email) and known_addresses.is_known(db.session(), email, address, datetime.now(UTC))
+    kind = LogInKind.CUSTOMER if at_client_door() else LogInKind.STAFF
+    return bool(email) and known_addresses.is_known(db.session(), email, address, datetime.now(UTC), kind=kind)
 
 
 def _email() -> str:
