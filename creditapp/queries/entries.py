@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ScalarSelect, Select, Subquery, and_, cast, func, or_, select
 
-from creditapp.models import CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Staff
+from creditapp.models import CreditDraw, CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Staff
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -67,6 +67,8 @@ class EntryFacts:
     reversed_minor: int
     """How much has been taken back, by reversals and voids together."""
     voided_minor: int
+    expired_minor: int
+    """How much of its lot lapsed before anybody used it."""
 
     @property
     def is_undone(self) -> bool:
@@ -75,10 +77,10 @@ class EntryFacts:
 
     @property
     def used_minor(self) -> int:
-        """How much of the lot others have taken, for good so far."""
+        """How much of the lot was spent: on invoices, by removals; what lapsed or was taken back is apart."""
         if self.lot_opening_minor is None or self.lot_remaining_minor is None:
             return 0
-        return self.lot_opening_minor - self.lot_remaining_minor - self.reversed_minor
+        return self.lot_opening_minor - self.lot_remaining_minor - self.reversed_minor - self.expired_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
         .add_columns(t.note, t.customer_note, t.ticket_ref, t.erased_at)
         .add_columns(lot.class_, lot.opening_minor, lot.remaining_minor, lot.expires_at)
         .add_columns(_reversed_minor(e.customer_id, e.seq), _reversed_minor(e.customer_id, e.seq, Kind.VOID))
+        .add_columns(_expired_minor(e.customer_id, e.seq))
         .outerjoin(t, and_(t.customer_id == e.customer_id, t.seq == e.seq))
         .outerjoin(lot, and_(lot.customer_id == e.customer_id, lot.seq == e.seq))
         .outerjoin(Reason, Reason.id == e.reason_id)
@@ -214,3 +217,14 @@ def _reversed_minor(
         back.c.customer_id == customer_id, back.c.reversed_seq == seq
     )
     return (statement.where(back.c.kind == kind) if kind else statement).scalar_subquery()
+
+
+def _expired_minor(customer_id: Any, seq: Any) -> ScalarSelect[int]:  # noqa: ANN401  (columns of any table)
+    """Return how much of the entry's lot was taken because its date had passed."""
+    d, taking = CreditDraw, CreditEntry.__table__.alias()
+    return (
+        select(cast(func.coalesce(func.sum(d.amount_minor), 0), BigInteger))
+        .join(taking, and_(taking.c.customer_id == d.customer_id, taking.c.seq == d.entry_seq))
+        .where(d.customer_id == customer_id, d.lot_seq == seq, taking.c.kind == Kind.EXPIRED)
+        .scalar_subquery()
+    )

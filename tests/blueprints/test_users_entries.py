@@ -10,7 +10,7 @@ import pytest
 
 from creditapp.db import transact, transact_at
 from creditapp.models import Role
-from creditapp.services import credits
+from creditapp.services import credits, sweeps
 from tests.browser import Browser
 from tests.factories import (
     actor,
@@ -20,6 +20,7 @@ from tests.factories import (
     limit_role,
     make_customer,
     make_invoice,
+    make_reason,
     make_staff,
     moment,
     new_key,
@@ -178,6 +179,20 @@ def test_an_entry_tells_what_was_used_reversed_voided_and_left(browser: Browser)
     void = browser.open(entry_page(customer, 4)).words("entry")
     assert f"Voids CR-{customer}-1" in void
     assert "This entry is a void itself." in void
+
+
+def test_what_expired_was_not_used(browser: Browser) -> None:
+    customer = make_customer()
+    given_at = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    give(customer, 1000, reason_id=make_reason(expires_after_days=5), at=given_at)
+    give(customer, -300, at=given_at)
+    transact_at(given_at + timedelta(days=30), sweeps.expire)
+    browser.sign_in(make_staff())
+
+    said = browser.open(entry_page(customer, 1)).words("entry")
+
+    assert "Used $3.00 Expired $7.00 Left $0.00 By" in said
+    assert "What was not used has expired: there is nothing left to take back." in said
 
 
 def test_credit_used_on_an_invoice_is_one_click_from_it_both_ways(browser: Browser) -> None:

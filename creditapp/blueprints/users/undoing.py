@@ -72,9 +72,7 @@ def _why_not(entry: EntryFacts, rules: Authority) -> str:
 def _nothing_left(entry: EntryFacts) -> str:
     if entry.is_undone:
         return f"This entry has been {words_of_undoing(entry)} in full."
-    what = (
-        f"What was not used has been {words_of_undoing(entry)}"
-        if entry.reversed_minor
-        else "All of this credit has been used"
-    )
+    ends = [f"has been {words_of_undoing(entry)}"] if entry.reversed_minor else []
+    ends += ["has expired"] if entry.expired_minor else []
+    what = f"What was not used {' and '.join(ends)}" if ends else "All of this credit has been used"
     return f"{what}: there is nothing left to take back."
