@@ -1,6 +1,7 @@
 """Payments: the list across all customers, one payment with what it paid, and what the form wants to know.
 
-Lists are walked by number, newest first; a search looks at the payments of the customers it finds, and at references.
+Lists are walked by number, or within a range of days by day, newest first; a search looks at the payments of the
+customers it finds, and at references.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class PaymentFilter:
     received_from: date | None = None
     received_until: date | None = None
     made_credit: bool = False
+
+    @property
+    def has_days(self) -> bool:
+        return self.received_from is not None or self.received_until is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class Named:
 
 
 def select_list(session: Session, wanted: PaymentFilter) -> Select[*tuple[Any, ...]]:
-    """Return the keys of the payments that fit, to be ordered by its columns `id` and `customer_id`, and limited.
+    """Return the keys of the payments that fit, to be ordered by the columns that `order` names, and limited.
 
     What a text may mean is gathered first, by an index for each meaning.
     """
@@ -105,7 +110,12 @@ def select_list(session: Session, wanted: PaymentFilter) -> Select[*tuple[Any, .
         conditions.append(p.received_on <= wanted.received_until)
     if wanted.made_credit:
         conditions.append(p.credit_minor > 0)
-    return select(p.customer_id, p.id).where(*conditions)
+    return select(p.customer_id, p.id, p.received_on).where(*conditions)
+
+
+def order(wanted: PaymentFilter) -> tuple[str, ...]:
+    """Return the names of the columns that order the list, in the order of an index: numbers rise, days may not."""
+    return ("received_on", "id", "customer_id") if wanted.has_days else ("id", "customer_id")
 
 
 def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
@@ -125,7 +135,7 @@ def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
 def count(session: Session, wanted: PaymentFilter, *, most: int) -> int:
     """Return how many payments fit; counting stops at `most` and one more. In order, an index finds them."""
     keys = select_list(session, wanted)
-    some = keys.order_by(keys.selected_columns.id).limit(most + 1).subquery()
+    some = keys.order_by(*[keys.selected_columns[name] for name in order(wanted)]).limit(most + 1).subquery()
     return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 

@@ -358,6 +358,22 @@ def test_the_list_says_what_each_payment_did_and_is_filtered(manager: Browser) -
     assert "“soon” is no date; write it like 2026-03-14. “From” was left out." in page.text
 
 
+def test_within_days_the_list_is_in_their_order_on_all_its_pages(manager: Browser) -> None:
+    customer = make_customer()
+    for number in range(1, 61):  # later numbers are for earlier days, three on each
+        make_payment(customer, 100, received_on=date(2026, 3, 20 - number % 20))
+    expected = [f"#{n} payment" for n in sorted(range(1, 61), key=lambda n: (20 - n % 20, n), reverse=True)]
+
+    first = manager.open(f"{LIST}?from=2026-03-01&until=2026-03-31")
+    second = manager.open(first.links["Older"])
+    back = manager.open(second.links["Newer"])
+    file = manager.get(f"{LIST}/export.csv?from=2026-03-01").get_data(as_text=True)
+
+    assert [row[7] for page in (first, second) for row in page.rows("payments")] == expected
+    assert back.rows("payments") == first.rows("payments")
+    assert [f"#{row[0]} payment" for row in csv.reader(io.StringIO(file))][1:] == expected
+
+
 def test_the_list_is_paged_by_key(manager: Browser) -> None:
     customer = make_customer()
     for _number in range(53):

@@ -27,6 +27,8 @@ def steps(statement: Select[Any]) -> list[str]:
     [
         PaymentFilter(),
         PaymentFilter(method="bank", received_from=date(2026, 3, 1), made_credit=True),
+        PaymentFilter(received_from=date(2026, 3, 1), received_until=date(2026, 3, 2)),
+        PaymentFilter(received_until=date(2026, 3, 2)),
         PaymentFilter(customer_id=1),
         PaymentFilter(text="TX-1"),
         PaymentFilter(text="#2", method="bank"),
@@ -37,12 +39,15 @@ def test_a_page_of_the_list_walks_an_index(app: Flask, wanted: PaymentFilter) ->
     make_payment(make_customer(), 100, transaction_ref="TX-1")
     keys = payments.select_list(db.session(), wanted)
 
-    told = steps(keys.order_by(keys.selected_columns.id.desc(), keys.selected_columns.customer_id.desc()).limit(50))
+    order = [keys.selected_columns[name].desc() for name in payments.order(wanted)]
+    told = steps(keys.order_by(*order).limit(50))
 
     assert "SCAN payments" not in told, told
     assert any("payments" in step for step in told)
     if not wanted.text:
         assert "USE TEMP B-TREE FOR ORDER BY" not in told, told
+    if wanted.has_days and not wanted.text:
+        assert any("ix_payments_received_on (received_on" in step for step in told), told
 
 
 def test_a_reference_is_looked_up_by_its_index(app: Flask) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,9 +12,8 @@ from sqlalchemy.orm import Session
 from creditapp.blueprints.payments.words import method_words
 from creditapp.queries import payments
 from creditapp.queries.payments import PaymentFilter
-from creditapp.queries.search import ID_MAX, typed_text
 from creditapp.services.payments import METHODS
-from creditapp.web import lists
+from creditapp.web import lists, urls
 from creditapp.web.exports import Number
 from creditapp.web.filters import day, plain
 from creditapp.web.lists import Column, Page, Sort
@@ -36,7 +34,6 @@ HEADINGS = (
 )
 METHOD_CHOICES = [("", "Any"), *METHODS.items()]
 ROWS_AT_ONCE = 500
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LABELS = {"from": "From", "until": "Until"}
 _TYPED_CHARS_MAX = 40
 
@@ -55,13 +52,13 @@ class Asked:
     def read(cls, args: Mapping[str, str]) -> Asked:
         """Read the URL's arguments; what makes no sense is left out, and of dates it is said."""
         asked = cls(PaymentFilter())
-        asked._take("q", text=typed_text(args.get("q", "")))
+        asked._take("q", text=urls.text(args, "q"))
         method = args.get("method", "")
         asked._take("method", method=method if method in METHODS else "")
-        asked._take("customer", customer_id=_number(args.get("customer", "")))
+        asked._take("customer", customer_id=urls.number(args.get("customer", "")))
         for name, column in (("from", "received_from"), ("until", "received_until")):
-            typed = typed_text(args.get(name, ""))
-            value = _day(typed)
+            typed = urls.text(args, name)
+            value = urls.day(typed)
             if typed and value is None:
                 problem = f"“{typed[:_TYPED_CHARS_MAX]}” is no date; write it like 2026-03-14."
                 asked.hints.append(f"{problem} “{_LABELS[name]}” was left out.")
@@ -103,21 +100,20 @@ class PaymentList:
 
 
 def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str) -> PaymentList:
-    """Return the page of payments the URL asks for, newest first."""
+    """Return the page of payments the URL asks for, newest first: by number, or by day where days are asked for."""
     wanted = payments.select_list(session, asked.wanted)
-    chosen = wanted.selected_columns
-    sort = Sort((chosen.id, chosen.customer_id), descending=True, read=_read_key)
+    names = payments.order(asked.wanted)
+    read = urls.each(*[date.fromisoformat if name == "received_on" else urls.whole for name in names])
+    sort = Sort(tuple(wanted.selected_columns[name] for name in names), descending=True, read=read)
     cursor = lists.read_cursor(args, sort)
     keys = lists.select_page(wanted, sort, cursor).subquery()
     forwards = cursor is not None and cursor.backwards
-    order = [keys.c.id, keys.c.customer_id]
-    rows = session.execute(
-        payments.select_rows(keys).order_by(*[one.asc() if forwards else one.desc() for one in order])
-    ).all()
+    order = [keys.c[name].asc() if forwards else keys.c[name].desc() for name in names]
+    rows = session.execute(payments.select_rows(keys).order_by(*order)).all()
     page = lists.make_page(
         rows,
         cursor,
-        key_of=lambda row: (row.id, row.customer_id),
+        key_of=lambda row: [_written(getattr(row, name)) for name in names],
         url=lambda **place: lists.link(path, {**asked.args, **place}, "payments"),
         noun="payments",
         total=lists.counted(payments.count(session, asked.wanted, most=lists.COUNT_MAX)),
@@ -128,7 +124,8 @@ def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str
 def lines(session: Session, asked: Asked) -> Iterator[Sequence[Any]]:
     """Yield the rows of the file: everything the list shows on all its pages, in its order."""
     keys = payments.select_list(session, asked.wanted).subquery()
-    statement = payments.select_rows(keys).order_by(keys.c.id.desc(), keys.c.customer_id.desc())
+    order = [keys.c[name].desc() for name in payments.order(asked.wanted)]
+    statement = payments.select_rows(keys).order_by(*order)
     found = session.execute(statement, execution_options={"yield_per": ROWS_AT_ONCE})
     for some in found.partitions():
         paid = payments.invoices_of(session, [(row.customer_id, row.id) for row in some])
@@ -147,20 +144,5 @@ def lines(session: Session, asked: Asked) -> Iterator[Sequence[Any]]:
             )
 
 
-def _read_key(values: Sequence[Any]) -> Sequence[Any]:
-    if not all(type(value) is int and 0 <= value <= ID_MAX for value in values):
-        raise ValueError("no whole numbers")
-    return values
-
-
-def _number(typed: str) -> int | None:
-    digits = typed.strip().removeprefix("#")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
-    return int(digits) if is_number and 0 < int(digits) <= ID_MAX else None
-
-
-def _day(typed: str) -> date | None:
-    try:
-        return date.fromisoformat(typed) if _DAY.fullmatch(typed) else None
-    except ValueError:
-        return None
+def _written(value: Any) -> Any:  # noqa: ANN401  (of a sort key)
+    return value.isoformat() if isinstance(value, date) else value
