@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -12,16 +11,12 @@ from sqlalchemy.orm import Session
 
 from creditapp.blueprints.invoices.words import STATUSES
 from creditapp.models import InvoiceKind, InvoiceStatus
-from creditapp.money import AmountError
 from creditapp.queries import invoices
 from creditapp.queries.invoices import InvoiceFilter, InvoiceList
-from creditapp.queries.search import ID_MAX, typed_text
-from creditapp.web import lists
+from creditapp.web import lists, urls
 from creditapp.web.exports import Number
-from creditapp.web.fields import showable
 from creditapp.web.filters import day, money, plain
 from creditapp.web.lists import Column, Page, Sort
-from creditapp.web.panel import current_panel
 
 NEWEST_FIRST = "-number"
 SORTS = {"number", "-number", "due", "-due"}
@@ -42,7 +37,6 @@ HEADINGS = (
 )
 STATUS_CHOICES = [("", "Any"), *STATUSES.items()]
 KIND_CHOICES = [("", "Any"), *((str(kind), kind.label) for kind in InvoiceKind)]
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LABELS = {"from": "Issued from", "until": "Issued until", "min": "Total from", "max": "Total to"}
 _TYPED_CHARS_MAX = 40
 
@@ -62,23 +56,23 @@ class Asked:
     def read(cls, args: Mapping[str, str]) -> Asked:
         """Read the URL's arguments; what makes no sense is left out and said."""
         asked = cls(InvoiceFilter())
-        asked._take("q", text=_typed(args, "q"))
+        asked._take("q", text=urls.text(args, "q"))
         for name, known in (("status", set(InvoiceStatus)), ("kind", set(InvoiceKind))):
-            value = _typed(args, name)
+            value = urls.text(args, name)
             asked._take(name, **{name: value if value in known else ""})
             if value and value not in known:
                 asked.hints.append(f"“{value[:_TYPED_CHARS_MAX]}” is no {name} of an invoice; it was left out.")
-        asked._take("customer", customer_id=_number(args.get("customer", "")))
+        asked._take("customer", customer_id=urls.number(args.get("customer", "")))
         for name, column in (("from", "issued_from"), ("until", "issued_until")):
-            asked._read(args, name, column, _day, "is no date; write it like 2026-03-14")
+            asked._read(args, name, column, urls.day, "is no date; write it like 2026-03-14")
         for name, column in (("min", "total_min"), ("max", "total_max")):
-            asked._read(args, name, column, _amount, "is no amount; write it like 12.50")
+            asked._read(args, name, column, urls.amount, "is no amount; write it like 12.50")
         if args.get("sort") in SORTS - {NEWEST_FIRST}:
             asked.sort = asked.args["sort"] = args["sort"]
         return asked
 
     def _read(self, args: Mapping[str, str], name: str, column: str, read: Any, problem: str) -> None:  # noqa: ANN401
-        typed = _typed(args, name)
+        typed = urls.text(args, name)
         value = read(typed) if typed else None
         if typed and value is None:
             label = _LABELS[name]
@@ -140,7 +134,7 @@ def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str
     """Return the page of invoices the URL asks for, and add to the hints what its list leaves out."""
     found = invoices.select_list(session, asked.wanted, by_due=asked.by_due)
     names = _names(asked, found)
-    sort = Sort(found.order, asked.descending, lambda values: _read_key(names, values))
+    sort = Sort(found.order, asked.descending, _reader(names))
     cursor = lists.read_cursor(args, sort)
     total = invoices.count(session, found, lists.COUNT_MAX)
     keys = lists.select_page(found.keys, sort, cursor).subquery()
@@ -202,40 +196,5 @@ def _written(value: Any) -> Any:  # noqa: ANN401  (of a sort key)
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _read_key(names: Sequence[str], values: Sequence[Any]) -> Sequence[Any]:
-    return [
-        _whole(value) if name in {"id", "customer_id"} else date.fromisoformat(value)
-        for name, value in zip(names, values, strict=True)
-    ]
-
-
-def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
-    if type(value) is not int or not 0 <= value <= ID_MAX:
-        raise ValueError("no whole number")
-    return value
-
-
-def _typed(args: Mapping[str, str], name: str) -> str:
-    """Return what was typed, as a page can show it."""
-    return showable(typed_text(args.get(name, "")))
-
-
-def _number(typed: str) -> int | None:
-    digits = typed.strip().removeprefix("#")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
-    return int(digits) if is_number and 0 < int(digits) <= ID_MAX else None
-
-
-def _day(typed: str) -> date | None:
-    try:
-        return date.fromisoformat(typed) if _DAY.fullmatch(typed) else None
-    except ValueError:
-        return None
-
-
-def _amount(typed: str) -> int | None:
-    try:
-        minor = current_panel().currency.parse(typed)
-    except AmountError:
-        return None
-    return minor if minor >= 0 else None
+def _reader(names: Sequence[str]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    return urls.each(*[urls.whole if name in {"id", "customer_id"} else date.fromisoformat for name in names])

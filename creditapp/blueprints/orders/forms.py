@@ -13,10 +13,10 @@ from creditapp.db import db
 from creditapp.models import Cycle
 from creditapp.queries import orders
 from creditapp.queries.orders import Sold
-from creditapp.queries.search import ID_MAX
 from creditapp.services.checkout import LABEL_CHARS_MAX, LINES_MAX, OrderLine
 from creditapp.services.invoices.lines import QUANTITY_MAX
 from creditapp.services.subscriptions import LOCATION_CHARS_MAX
+from creditapp.web import urls
 from creditapp.web.fields import AmountField, CountField, LineField, SubmissionField
 from creditapp.web.filters import money
 from creditapp.web.forms import Form
@@ -77,7 +77,7 @@ class OrderForm(Form):
         """Return whether every row that is not blank is a line, and there is one."""
         valid = super().validate(extra_validators)
         for row in self.all_rows:
-            if not row.is_blank and not row.product.errors and _number(row.product.data) is None:
+            if not row.is_blank and not row.product.errors and urls.number(row.product.data or "") is None:
                 row.product.errors = ["Choose a product from the list."]
                 valid = False
         if all(row.is_blank for row in self.all_rows):
@@ -96,7 +96,7 @@ class OrderForm(Form):
         """What is ordered, once the form is valid."""
         return [
             OrderLine(
-                product_id=_number(row.product.data) or 0,
+                product_id=urls.number(row.product.data or "") or 0,
                 quantity=row.quantity.number or 1,
                 label=row.label.text,
                 location=row.location.text,
@@ -128,9 +128,3 @@ for _n in range(1, LINES_MAX + 1):
 def _option(one: Sold) -> SelectChoice:
     cycle = Cycle(one.cycle).label.lower()
     return SelectChoice(str(one.id), f"{one.name} – {money(one.price_minor)} {cycle}")
-
-
-def _number(typed: str | None) -> int | None:
-    digits = typed or ""
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
-    return int(digits) if is_number and 0 < int(digits) <= ID_MAX else None

@@ -27,6 +27,7 @@ from creditapp.queries import search
 from creditapp.queries.customers import Profile
 from creditapp.services import arrivals, customers, numbers, payments, receipts
 from creditapp.services.payments import Plan, Recorded
+from creditapp.web import urls
 from creditapp.web.arrived import use_at_once
 from creditapp.web.fields import refuse
 from creditapp.web.filters import money, plain
@@ -137,7 +138,7 @@ def _goes_on(customer: Profile, plan: Plan) -> bool:
 def _prefilled(customer: Profile) -> dict[str, Any]:
     """Return what the form begins with: the invoice of the URL, and what is due on it."""
     begins: dict[str, Any] = {"received_on": current_panel().today()}
-    number = _number(request.args.get("invoice", ""))
+    number = urls.number(request.args.get("invoice", ""))
     invoice = next(iter(queries.named(db.session(), customer.id, [number] if number else [])), None)
     if invoice is not None and invoice.status != InvoiceStatus.DRAFT:
         begins["invoices"] = f"#{invoice.id}"
@@ -148,8 +149,8 @@ def _prefilled(customer: Profile) -> dict[str, Any]:
 
 def _customer() -> Profile | None:
     """Return whose payment it is, by the customer of the URL or that of its invoice; None when neither is named."""
-    number = _number(request.args.get("customer", ""))
-    if number is None and (invoice_id := _number(request.args.get("invoice", ""))):
+    number = urls.number(request.args.get("customer", ""))
+    if number is None and (invoice_id := urls.number(request.args.get("invoice", ""))):
         invoice = invoices.find(db.session(), invoice_id)
         number = invoice.customer_id if invoice else None
     if number is None:
@@ -186,9 +187,3 @@ def _crumbs(customer: Profile | None = None) -> list[tuple[str, str | None]]:
     if customer is not None:
         crumbs.append((customer.name, url_for("users.show", customer_id=customer.id)))
     return [*crumbs, ("Record payment", None)]
-
-
-def _number(typed: str) -> int | None:
-    digits = typed.strip().removeprefix("#")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
-    return int(digits) if is_number and 0 < int(digits) <= search.ID_MAX else None

@@ -12,8 +12,7 @@ from creditapp.db import db
 from creditapp.models import Product
 from creditapp.queries import products
 from creditapp.queries.products import ProductFilter
-from creditapp.queries.search import typed_text
-from creditapp.web import lists
+from creditapp.web import lists, urls
 from creditapp.web.lists import Column, Page, Sort
 
 COLUMNS = (
@@ -28,19 +27,6 @@ STATUS_CHOICES = [("", "Any"), ("sold", "On sale"), ("off", "Off")]
 _STATUSES = {"sold": True, "off": False}
 
 
-def _name_key(values: Sequence[Any]) -> Sequence[Any]:
-    if not isinstance(values[0], str) or "\x00" in values[0]:
-        raise ValueError("no name")
-    values[0].encode()
-    return values
-
-
-def _numbers(values: Sequence[Any]) -> Sequence[Any]:
-    if any(type(value) is not int or not 0 <= value <= 2**53 for value in values):
-        raise ValueError("no whole number")
-    return values
-
-
 @dataclass(frozen=True, slots=True)
 class _Order:
     """One way to sort: the columns, how a cursor is read, and what a shown row puts into one."""
@@ -51,8 +37,10 @@ class _Order:
 
 
 ORDERS = {
-    "name": _Order((Product.name_key,), _name_key, lambda row: (row.name_key,)),
-    "price": _Order((Product.price_minor, Product.id), _numbers, lambda row: (row.price_minor, row.id)),
+    "name": _Order((Product.name_key,), urls.each(urls.folded), lambda row: (row.name_key,)),
+    "price": _Order(
+        (Product.price_minor, Product.id), urls.each(urls.whole, urls.whole), lambda row: (row.price_minor, row.id)
+    ),
 }
 
 
@@ -67,7 +55,7 @@ class Asked:
     def read(cls, args: Mapping[str, str]) -> Asked:
         """Read the URL's arguments; what makes no sense is as if it were not there."""
         sort = args.get("sort", "")
-        wanted = ProductFilter(text=typed_text(args.get("q", "")), is_active=_STATUSES.get(args.get("status", "")))
+        wanted = ProductFilter(text=urls.text(args, "q"), is_active=_STATUSES.get(args.get("status", "")))
         return cls(wanted, sort if sort.removeprefix("-") in ORDERS else "name")
 
     @property

@@ -20,7 +20,7 @@ from creditapp.permissions import Permission, can
 from creditapp.queries import authority, entries, lots, upcoming
 from creditapp.queries.customers import Profile
 from creditapp.queries.search import typed_text
-from creditapp.web import charts, lists
+from creditapp.web import charts, lists, urls
 from creditapp.web.charts import Point, Steps
 from creditapp.web.filters import day, local_day, money, when
 from creditapp.web.lists import Column, Page, Sort
@@ -39,7 +39,7 @@ COLUMNS = (
     Column("Balance after", numeric=True),
     Column("Entry"),
 )
-_BY_SEQ = Sort((CreditEntry.__table__.c.seq,), descending=True, read=lambda values: [_whole(values[0])])
+_BY_SEQ = Sort((CreditEntry.__table__.c.seq,), descending=True, read=urls.each(urls.whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +186,3 @@ def _as_of(customer: Profile, args: Mapping[str, str]) -> dict[str, str] | None:
         return {"typed": typed, "error": "Enter a date like 2026-03-14."}
     minor = entries.balance_at_end_of(db.session(), customer.id, asked)
     return {"typed": typed, "day": day(asked), "balance": money(minor)}
-
-
-def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
-    if type(value) is not int or not 0 <= value <= 2**53:
-        raise ValueError("no whole number")
-    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,8 +13,8 @@ from creditapp.db import db
 from creditapp.models import CreditAccount, Customer, CustomerStatus
 from creditapp.queries import customers
 from creditapp.queries.customers import CustomerFilter
-from creditapp.queries.search import Rank, typed_text
-from creditapp.web import lists
+from creditapp.queries.search import Rank
+from creditapp.web import lists, urls
 from creditapp.web.filters import day
 from creditapp.web.lists import Column, Cursor, Page, Sort
 
@@ -32,28 +31,6 @@ COLUMNS = (
 )
 CREDIT_CHOICES = [("", "Any"), ("yes", "With credit"), ("no", "Without credit")]
 STATUS_CHOICES = [("", "Any"), *((str(one), one.capitalize()) for one in CustomerStatus)]
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
-def _joined_key(values: Sequence[Any]) -> Sequence[Any]:
-    return date.fromisoformat(values[0]), _whole(values[1])
-
-
-def _name_key(values: Sequence[Any]) -> Sequence[Any]:
-    if not isinstance(values[0], str) or "\x00" in values[0]:
-        raise ValueError("no name")
-    values[0].encode()
-    return values[0], _whole(values[1])
-
-
-def _numbers(values: Sequence[Any]) -> Sequence[Any]:
-    return [_whole(value) for value in values]
-
-
-def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
-    if type(value) is not int or not 0 <= value <= 2**53:
-        raise ValueError("no whole number")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +43,26 @@ class _Order:
 
 
 ORDERS = {
-    "name": _Order((Customer.name_key, Customer.id), _name_key, lambda row: (row.name_key, row.id)),
-    "id": _Order((Customer.id,), _numbers, lambda row: (row.id,)),
-    "joined": _Order((Customer.joined_on, Customer.id), _joined_key, lambda row: (row.joined_on.isoformat(), row.id)),
-    "balance": _Order((CreditAccount.balance_minor, Customer.id), _numbers, lambda row: (row.balance_minor, row.id)),
+    "name": _Order(
+        (Customer.name_key, Customer.id), urls.each(urls.folded, urls.whole), lambda row: (row.name_key, row.id)
+    ),
+    "id": _Order((Customer.id,), urls.each(urls.whole), lambda row: (row.id,)),
+    "joined": _Order(
+        (Customer.joined_on, Customer.id),
+        urls.each(date.fromisoformat, urls.whole),
+        lambda row: (row.joined_on.isoformat(), row.id),
+    ),
+    "balance": _Order(
+        (CreditAccount.balance_minor, Customer.id),
+        urls.each(urls.whole, urls.whole),
+        lambda row: (row.balance_minor, row.id),
+    ),
 }
 
 
 BY_FIT = _Order(
     (column("rank"), *ORDERS["name"].columns),
-    lambda values: (Rank(values[0]), *_name_key(values[1:])),
+    urls.each(Rank, urls.folded, urls.whole),
     lambda row: (row.rank, row.name_key, row.id),
 )
 
@@ -93,11 +80,11 @@ class Asked:
         sort = args.get("sort", "")
         status = args.get("status", "")
         wanted = CustomerFilter(
-            text=typed_text(args.get("q", "")),
+            text=urls.text(args, "q"),
             status=status if status in set(CustomerStatus) else "",
             has_credit={"yes": True, "no": False}.get(args.get("credit", "")),
-            joined_from=_day(args.get("from", "")),
-            joined_until=_day(args.get("until", "")),
+            joined_from=urls.day(args.get("from", "")),
+            joined_until=urls.day(args.get("until", "")),
         )
         return cls(wanted, sort if sort.removeprefix("-") in ORDERS else cls._default_sort(wanted))
 
@@ -208,10 +195,3 @@ def columns(asked: Asked, path: str, *, can_adjust: bool) -> list[Column]:
     """Return the heads of the table with their links."""
     made = lists.sortable(COLUMNS, asked.sort, asked.default_sort, path, asked.args)
     return made if can_adjust else made[:-1]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
-    except ValueError:
-        return None

@@ -211,10 +211,11 @@ def _lock_draft(session: Session, customer_id: int, invoice_id: int, version: in
 def _lock_account(session: Session, customer_id: int) -> datetime | None:
     """Lock the customer's account, and return when it was closed."""
     a = CreditAccount
-    row = session.execute(select(a.closed_at).where(a.customer_id == customer_id).with_for_update()).first()
+    row = session.execute(select(a.closed_at).where(a.customer_id == customer_id).with_for_update()).one_or_none()
     if row is None:
         raise CustomerNotFoundError(customer_id)
-    return row.closed_at
+    [closed_at] = row
+    return closed_at
 
 
 def _lock_open_account(session: Session, customer_id: int) -> None:
