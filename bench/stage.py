@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
@@ -38,8 +39,10 @@ class Database:
     customers: int = 0
 
     def app(self) -> Flask:
-        """Make an application on this database."""
-        return create_app(self.config)
+        """Make an application on this database, as `app.py` does."""
+        app = create_app(self.config)
+        gc.freeze()
+        return app
 
     @property
     def config(self) -> Config:

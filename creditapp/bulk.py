@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Table, Update, any_, bindparam, column, func, literal, select
@@ -84,12 +85,8 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
     columns = [table.c[name] for name in rows[0]]
     names = ", ".join(f'"{each.name}"' for each in columns)
     cells = [
-        _inward(
-            [row[each.key] for row in rows],
-            each.type.dialect_impl(dialect).bind_processor(dialect),
-            once=each.type.hashable,
-        )
-        for each in columns
+        _inward(values, each.type.dialect_impl(dialect).bind_processor(dialect), once=each.type.hashable)
+        for each, values in zip(columns, zip(*map(itemgetter(*rows[0]), rows), strict=True), strict=True)
     ]
     values = list(zip(*cells, strict=True))
     cursor = driver_of(connection).cursor()
@@ -110,7 +107,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
             cursor.executemany(sql, given)
 
 
-def _inward(values: list[Any], processor: Processor | None, *, once: bool = True) -> list[Any]:
+def _inward(values: Sequence[Any], processor: Processor | None, *, once: bool = True) -> Sequence[Any]:
     """Return the values in the driver's words; `once`: each distinct value is put into them once."""
     if processor is None:
         return values

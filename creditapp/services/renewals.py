@@ -178,7 +178,19 @@ class _Run:
         self.chunk = Chunk(session, customer_ids, ())
         self.overrides = overrides_of(session, customer_ids)
         s = Setting
-        self.currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
+        currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
+        self.shared = {
+            "kind": str(InvoiceKind.RENEWAL),
+            "currency": currency,
+            "is_gross": self.is_gross,
+            "issued_on": on,
+            "note": "",
+            "actor": SYSTEM.kind,
+            "actor_id": None,
+            "created_at": self.moment,
+            "updated_at": self.moment,
+        }
+        """What all these invoices have in common."""
         self.invoices: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
@@ -251,23 +263,15 @@ class _Run:
 
     def _row(self, bill: Bill, sums: Sums, subscribed: _Subscribed, start: date, end: date) -> dict[str, Any]:
         return {
+            **self.shared,
             **{name: getattr(bill, name) for name in _OF_BILL},
-            "kind": str(bill.kind),
             "status": str(bill.status),
-            "currency": self.currency,
-            "is_gross": self.is_gross,
             "net_minor": sums.net_minor,
             "tax_minor": sums.tax_minor,
-            "issued_on": self.on,
             "period_start": start,
             "period_end": end,
-            "note": "",
-            "actor": SYSTEM.kind,
-            "actor_id": None,
             "key": f"renewal:{subscribed.id}:{start}",
             "key_digest": ledger.content_digest(("renewal", subscribed.id, str(start))),
-            "created_at": self.moment,
-            "updated_at": self.moment,
         }
 
 

@@ -58,7 +58,7 @@ def text_digest(salt: bytes, note: str | None, customer_note: str | None, ticket
 
 def content_digest(content: tuple[Any, ...]) -> bytes:
     """Return the digest of what a request asked for; the same key with another digest is refused."""
-    return hashlib.sha256(canonical(list(content))).digest()
+    return hashlib.sha256(canonical(list(content))).digest() if content else _OF_NOTHING
 
 
 def canonical(facts: list[Any]) -> bytes:
@@ -67,3 +67,4 @@ def canonical(facts: list[Any]) -> bytes:
 
 
 _write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_OF_NOTHING = hashlib.sha256(canonical([])).digest()

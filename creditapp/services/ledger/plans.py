@@ -104,9 +104,9 @@ POSTED = Prepared(
     )
 )
 PANEL = Prepared(
-    select(Setting.credits_enabled, Setting.currency, Setting.time_zone, Setting.duplicate_window_days).where(
-        Setting.id == 1
-    )
+    select(Setting.credits_enabled, Setting.currency, Setting.time_zone, Setting.duplicate_window_days)
+    .add_columns(Setting.mail_from != "", Setting.low_balance_minor)
+    .where(Setting.id == 1)
 )
 OPEN_LOTS = Prepared(
     select(*LOT_COLUMNS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -85,9 +86,9 @@ class Account:
         """Return when an entry made now is posted: never before the newest one, even if the clock was set back."""
         return now if self.changed_at is None else max(now, self.changed_at)
 
-    def drawable(self, moment: datetime, *, expired_too: bool) -> list[Lot]:
-        """Return the lots that a debit may draw on now, in drawdown order."""
-        return [lot for lot in self.lots if lot.remaining_minor and (expired_too or not lot.has_expired(moment))]
+    def drawable(self, moment: datetime, *, expired_too: bool) -> Iterator[Lot]:
+        """Yield the lots that a debit may draw on now, in drawdown order."""
+        return (lot for lot in self.lots if lot.remaining_minor and (expired_too or not lot.has_expired(moment)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,10 @@ class Panel:
     currency: str
     time_zone: str
     duplicate_window_days: int
+    has_mail: bool
+    """Mails have an address to come from."""
+    low_balance_minor: int
+    """Below this balance a customer is told; 0: never."""
 
     def day_of(self, moment: datetime) -> date:
         """Return the panel's calendar day at this moment."""
