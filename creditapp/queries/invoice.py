@@ -23,12 +23,12 @@ from creditapp.models import (
     Payment,
     PaymentAllocation,
     Product,
-    Setting,
     Staff,
 )
 from creditapp.queries import lots
-from creditapp.services.credits.applying import net_draws_call
-from creditapp.services.credits.rule import Decision, Owed, Rules, Trigger, decide
+from creditapp.queries.settings import read_rules
+from creditapp.services.credits.removing import net_draws_call
+from creditapp.services.credits.rule import Decision, Owed, Trigger, decide
 from creditapp.statements import run
 
 if TYPE_CHECKING:
@@ -229,10 +229,7 @@ def lots_on(session: Session, customer_id: int, invoice_id: int) -> list[LotOn]:
 
 def verdict(session: Session, invoice: InvoiceFacts) -> Verdict:
     """Return what the rule would say now; nothing is locked, so the services decide anew."""
-    s = Setting
-    columns = (s.credits_enabled, s.automatic_on_new, s.automatic_on_arrival, s.automatic_on_due, s.automatic_kinds)
-    more = (s.full_cover_only, s.minimum_remainder_minor, s.return_grace_days)
-    rules = Rules(*session.execute(select(*columns, *more).where(s.id == 1)).one())
+    rules = read_rules(session)
     usable_minor = lots.usable(session, invoice.customer_id, datetime.now(UTC)).usable_minor
     owed = Owed(
         invoice.kind,

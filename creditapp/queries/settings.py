@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, select
 
 from creditapp.models import Reason, RoleRules, Setting
+from creditapp.services.credits.applying import select_rules
 from creditapp.services.credits.rule import Rules
 
 if TYPE_CHECKING:
@@ -38,10 +39,4 @@ def select_reasons() -> Select[Reason]:
 
 def read_rules(session: Session) -> Rules:
     """Return the switches of credit use as they stand; nothing is locked, so the services read them anew."""
-    s = Setting
-    statement = (
-        select(s.credits_enabled, s.automatic_on_new, s.automatic_on_arrival, s.automatic_on_due, s.automatic_kinds)
-        .add_columns(s.full_cover_only, s.minimum_remainder_minor, s.return_grace_days)
-        .where(s.id == 1)
-    )
-    return Rules(*session.execute(statement).one())
+    return Rules(*session.execute(select_rules()).one())

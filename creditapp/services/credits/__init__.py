@@ -5,7 +5,8 @@ it returns what the first one posted. Amounts are minor units, plus is the custo
 """
 
 from creditapp.services.credits.adjusting import adjust, set_balance
-from creditapp.services.credits.applying import Applied, apply, apply_automatically, unapply
+from creditapp.services.credits.applying import Applied, apply, apply_automatically
+from creditapp.services.credits.removing import unapply
 from creditapp.services.credits.rule import Decision, Trigger, Why
 from creditapp.services.credits.undoing import delete, reverse, void
 from creditapp.services.credits.usable import usable_minor

@@ -12,7 +12,8 @@ from creditapp.errors import CustomerClosedError, InvoiceStateError
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
 from creditapp.services import ledger
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, drop_pending, lock_call, move_back, read_bill, write
-from creditapp.services.credits.applying import RULES, grace_of, moves_back, net_draws_call
+from creditapp.services.credits.applying import RULES
+from creditapp.services.credits.removing import grace_of, moves_back, net_draws_call
 from creditapp.services.credits.rule import Rules
 from creditapp.services.ledger import Account, Entry, Panel, Posting
 from creditapp.statements import Outcome, run
