@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 
 from creditapp.db import snapshot
 from creditapp.services.verification.audit_chain import check_audit
+from creditapp.services.verification.conservation import check_conservation
+from creditapp.services.verification.counters import check_counters
 from creditapp.services.verification.entries import check_entries
 from creditapp.services.verification.findings import Finding
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
+from creditapp.services.verification.history import check_history
 from creditapp.services.verification.invoices import check_invoices
+from creditapp.services.verification.payments import check_payments
 from creditapp.services.verification.reading import any_text
 from creditapp.services.verification.sealed import check_seals
 from creditapp.services.verification.sums import check_sums
@@ -52,6 +56,10 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_entries(session)
         yield from check_sums(session)
         yield from check_invoices(session)
+        yield from check_history(session)
+        yield from check_payments(session)
+        yield from check_counters(session)
+        yield from check_conservation(session)
         yield from check_audit(session)
         if seals is not None:
             yield from check_seals(session, seals)

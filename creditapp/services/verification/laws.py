@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 ROWS_AT_ONCE = 2000
+RESTORED = bytes(32)
+"""The key's digest on invoices and payments that a migration has made whole again: no content has it.
+
+A migration that took invoices away and brought them back made them whole again from what the ledger says of them. Of
+these, lines, history and money are unknown: nothing is asked about those.
+"""
+KNOWN = "SELECT customer_id, id FROM invoices WHERE key_digest <> :restored"
+ON_INVOICES = "('applied', 'unapplied', 'returned')"
+OF_PAYMENTS = "('overpayment', 'duplicate_payment', 'loose_payment')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,20 @@ class Law:
     sentence: str
     of: str = "entry"
     values: Mapping[str, object] = field(default_factory=dict)
+
+
+def agree(number: str, stored: str, summed: str) -> str:
+    """Return the question where two sides differ, each of them rows of customer, number and amount."""
+    return f"""
+        SELECT customer_id, {number}, SUM(stored_minor), SUM(summed_minor)
+        FROM (
+            SELECT customer_id, {number}, minor AS stored_minor, 0 AS summed_minor FROM ({stored}) stored
+            UNION ALL
+            SELECT customer_id, {number}, 0, minor FROM ({summed}) summed
+        ) both_sides
+        GROUP BY customer_id, {number}
+        HAVING SUM(stored_minor) <> SUM(summed_minor)
+    """  # noqa: S608  (our own names)
 
 
 def ask(session: Session, laws: Iterable[Law]) -> Iterator[Finding]:
