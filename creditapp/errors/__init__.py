@@ -17,6 +17,9 @@ from creditapp.errors.balances import (
     BalanceUnchangedError,
     InsufficientCreditError,
 )
+from creditapp.errors.codes import (
+    CodeError,
+)
 from creditapp.errors.customers import (
     CustomerClosedError,
     CustomerNotFoundError,
@@ -79,6 +82,10 @@ from creditapp.errors.subscriptions import (
     SubscriptionCancelledError,
     SubscriptionNotFoundError,
 )
+from creditapp.errors.top_ups import (
+    TopUpClosedError,
+    TopUpRangeError,
+)
 
 __all__ = [
     "AddressUnfitError",
@@ -90,6 +97,7 @@ __all__ = [
     "BalanceMovedError",
     "BalanceUnchangedError",
     "BusyError",
+    "CodeError",
     "CommitUnknownError",
     "CustomerClosedError",
     "CustomerNotFoundError",
@@ -127,4 +135,6 @@ __all__ = [
     "SubscriptionCancelledError",
     "SubscriptionNotFoundError",
     "TakenError",
+    "TopUpClosedError",
+    "TopUpRangeError",
 ]

@@ -10,6 +10,7 @@ from creditapp.errors import (
     BalanceMovedError,
     BalanceUnchangedError,
     BusyError,
+    CodeError,
     CustomerNotFoundError,
     DomainError,
     DuplicateAdjustmentError,
@@ -24,6 +25,7 @@ from creditapp.errors import (
     ReasonError,
     ReversalExceedsError,
     TakenError,
+    TopUpRangeError,
 )
 from creditapp.web.fields import refuse
 from creditapp.web.forms import Form
@@ -41,10 +43,12 @@ _BESIDE: dict[type[DomainError], tuple[str, ...]] = {
     ReversalExceedsError: _AMOUNT,
     ApplyExceedsError: _AMOUNT,
     NotApplicableError: _AMOUNT,
+    TopUpRangeError: _AMOUNT,
+    CodeError: ("code",),
     ReasonError: ("reason",),
     NoteRequiredError: ("note",),
     DuplicateAdjustmentError: ("repeat_ok",),
-    TakenError: ("external_id", "name"),
+    TakenError: ("external_id", "name", "code"),
     ProductError: ("product",),
     PeriodStartError: ("anchor_day",),
 }
