@@ -46,6 +46,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("static", "GET"): PUBLIC,
     ("settings.show", "GET"): SETTINGS,
     ("settings.save", "POST"): ADMIN,
+    ("settings.deposits", "GET"): SETTINGS,
+    ("settings.save_deposits", "POST"): ADMIN,
     ("settings.limits", "GET"): ADMIN,
     ("settings.limits", "POST"): ADMIN,
     ("settings.new_reason", "GET"): ADMIN,
@@ -251,6 +253,7 @@ def test_a_permission_given_by_mistake_is_found(app: Flask, monkeypatch: pytest.
 
     assert {endpoint for endpoint, _method, got in found if got == "yes"} == {
         "settings.save",
+        "settings.save_deposits",
         "settings.limits",
         "settings.new_reason",
         "settings.edit_reason",

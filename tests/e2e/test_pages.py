@@ -54,6 +54,7 @@ PAGES = (
     "/admin/billing/products/new",
     "/admin/billing/products/1",
     "/admin/billing/settings",
+    "/admin/billing/settings/deposits",
     "/admin/billing/settings/reasons/1",
     "/admin/search?q=o",
     "/admin/nowhere",

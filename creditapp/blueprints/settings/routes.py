@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from creditapp.blueprints.settings import bp
 from creditapp.blueprints.settings.forms import LimitsForm, SettingsForm, listed
 from creditapp.blueprints.settings.reason_forms import MoveForm
+from creditapp.blueprints.settings.tabs import tabs
 from creditapp.db import db, transact
 from creditapp.errors import AmountsKeptError, SettingLockedError, StaleFormError
 from creditapp.permissions import Permission, can, requires
@@ -79,6 +80,7 @@ def _page(general: SettingsForm | None = None, limits: LimitsForm | None = None)
         "settings/show.html",
         sent,
         crumbs=CRUMBS,
+        tabs=tabs(),
         limit_columns=LIMIT_COLUMNS,
         reason_columns=[*REASON_COLUMNS, Column("")] if can(Permission.SETTINGS_WRITE) else REASON_COLUMNS,
         general=general or _settings_form(sent=limits is None),
