@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, select
+from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, select
 
 from creditapp.models import CreditAccount, Customer
 from creditapp.queries import search
 from creditapp.queries.search import Rank
 from creditapp.queries.totals import outstanding
+from creditapp.statements import Prepared, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -55,15 +56,8 @@ class Profile:
 
 def find_profile(session: Session, customer_id: int) -> Profile | None:
     """Return the customer with this id, if there is one."""
-    a, c = CreditAccount, Customer
-    statement = (
-        select(c.id, c.name, c.company, c.email, c.external_id, c.status, c.joined_on, c.version, c.merged_into_id)
-        .add_columns(a.balance_minor, a.entry_seq, a.changed_at, a.frozen_at, a.frozen_reason, c.automatic_credit)
-        .join(a, a.customer_id == c.id)
-        .where(c.id == customer_id)
-    )
-    row = session.execute(statement).one_or_none()
-    return Profile(*row) if row else None
+    rows = run(session, _PROFILE(its_id=customer_id))[0].rows
+    return Profile(*rows[0]) if rows else None
 
 
 def select_list(
@@ -138,3 +132,16 @@ def _conditions(session: Session, wanted: CustomerFilter, rank: Rank | None = No
         # Not `= 0`, which PostgreSQL takes for rare; a balance is never below zero.
         found.append(balance > 0 if wanted.has_credit else balance <= 0)
     return found
+
+
+def _select_profile() -> Select[*tuple[Any, ...]]:
+    a, c = CreditAccount, Customer
+    return (
+        select(c.id, c.name, c.company, c.email, c.external_id, c.status, c.joined_on, c.version, c.merged_into_id)
+        .add_columns(a.balance_minor, a.entry_seq, a.changed_at, a.frozen_at, a.frozen_reason, c.automatic_credit)
+        .join(a, a.customer_id == c.id)
+        .where(c.id == bindparam("its_id"))
+    )
+
+
+_PROFILE = Prepared(_select_profile())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from creditapp.models import Direction, Reason
+from creditapp.statements import Prepared, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -32,13 +33,7 @@ class ReasonChoice:
 
 def active(session: Session) -> list[ReasonChoice]:
     """Return the reasons that are switched on, in the order of the list."""
-    r = Reason
-    statement = (
-        select(r.id, r.name, r.direction, r.note_required, r.note_above_minor, r.customer_text, r.is_quiet)
-        .where(r.is_active)
-        .order_by(r.position, r.id)
-    )
-    return [ReasonChoice(*row) for row in session.execute(statement)]
+    return [ReasonChoice(*row) for row in run(session, _ACTIVE())[0].rows]
 
 
 def default(reasons: list[ReasonChoice], direction: Direction) -> ReasonChoice | None:
@@ -51,3 +46,13 @@ def for_corrections(reasons: list[ReasonChoice]) -> ReasonChoice | None:
     """Return the usual reason for setting a balance: for both directions, a quiet one before others."""
     both = sorted((reason for reason in reasons if reason.direction == Direction.BOTH), key=lambda r: not r.is_quiet)
     return both[0] if both else None
+
+
+_ACTIVE = Prepared(
+    select(
+        *(Reason.id, Reason.name, Reason.direction, Reason.note_required, Reason.note_above_minor),
+        *(Reason.customer_text, Reason.is_quiet),
+    )
+    .where(Reason.is_active)
+    .order_by(Reason.position, Reason.id)
+)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, and_, bindparam, or_, select
 
 from creditapp.models import Customer, Invoice, InvoiceStatus, Setting
 from creditapp.services import sweeps
 from creditapp.services.credits import Trigger
+from creditapp.statements import Prepared, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -31,17 +32,7 @@ class Used:
 
 def is_wanted(session: Session, customer_id: int) -> bool:
     """Return whether the rule may say yes now: something is owed, and nothing is switched off."""
-    s, c, i = Setting, Customer, Invoice
-    is_enabled, is_on = session.execute(select(s.credits_enabled, s.automatic_on_arrival).where(s.id == 1)).one()
-    if not is_enabled:
-        return False
-    wants = c.automatic_credit.is_not(False) if is_on else c.automatic_credit.is_(True)
-    owing = (
-        select(i.id)
-        .join(c, c.id == i.customer_id)
-        .where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID, wants)
-    )
-    return session.execute(owing.limit(1)).first() is not None
+    return bool(run(session, _OWING(its_customer=customer_id))[0].rows)
 
 
 def use(session: Session, customer_id: int) -> list[Used]:
@@ -62,3 +53,24 @@ def use(session: Session, customer_id: int) -> list[Used]:
             amount_minor, after_minor = applied.decision.amount_minor, applied.entry.balance_after_minor
             used.append(Used(invoice.id, amount_minor, applied.is_paid, after_minor))
     return used
+
+
+def _select_owing() -> Select[*tuple[Any, ...]]:
+    """Select an unpaid invoice of a customer for whom arriving credit is used: by own word or by the panel’s."""
+    s, c, i = Setting, Customer, Invoice
+    is_used = or_(c.automatic_credit.is_(True), and_(c.automatic_credit.is_(None), s.automatic_on_arrival))
+    return (
+        select(i.id)
+        .join(c, c.id == i.customer_id)
+        .join(s, s.id == 1)
+        .where(
+            i.customer_id == bindparam("its_customer"),
+            i.status == str(InvoiceStatus.UNPAID),
+            s.credits_enabled,
+            is_used,
+        )
+        .limit(1)
+    )
+
+
+_OWING = Prepared(_select_owing())

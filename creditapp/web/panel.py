@@ -13,6 +13,7 @@ from creditapp.db import db
 from creditapp.models import Setting
 from creditapp.money import Currency, currency
 from creditapp.services.ledger import zone
+from creditapp.statements import Prepared, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Panel:
 def current_panel() -> Panel:
     """Return the settings as they were when this request first asked."""
     if "panel" not in g:
-        row = db.session.execute(_SETTINGS).one()
+        row = run(db.session(), _SETTINGS())[0].rows[0]
         g.panel = Panel(row[0], currency(row[1]), row[2], zone(row[3]), row[4])
     panel: Panel = g.panel
     return panel
@@ -44,10 +45,12 @@ def forget_panel() -> None:
     g.pop("panel", None)
 
 
-_SETTINGS = select(
-    Setting.credits_enabled,
-    Setting.currency,
-    Setting.company_name,
-    Setting.time_zone,
-    Setting.duplicate_window_days,
-).where(Setting.id == 1)
+_SETTINGS = Prepared(
+    select(
+        Setting.credits_enabled,
+        Setting.currency,
+        Setting.company_name,
+        Setting.time_zone,
+        Setting.duplicate_window_days,
+    ).where(Setting.id == 1)
+)

@@ -17,7 +17,7 @@ from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, current_user
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
@@ -28,6 +28,7 @@ from creditapp.permissions import at_client_door
 from creditapp.services import sign_in
 from creditapp.services.actor import Actor, staff
 from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
+from creditapp.statements import Prepared, run
 from creditapp.web.clients import ClientViewer, load_client
 from creditapp.web.notices import notify
 
@@ -110,21 +111,13 @@ def load_viewer(token: str) -> Viewer | ClientViewer | None:
     moment = datetime.now(UTC)
     if at_client_door():
         return load_client(token, moment)
-    statement = (
-        select(Staff.id, Staff.name, Staff.role, LogInSession.log_in_id, LogInSession.seen_at)
-        .join(Staff, Staff.log_in_id == LogInSession.log_in_id)
-        .where(
-            LogInSession.token_digest == sign_in.token_digest(token),
-            LogInSession.ends_at > moment,
-            LogInSession.seen_at > moment - IDLE_MAX,
-            Staff.disabled_at.is_(None),
-        )
-    )
-    row = db.session.execute(statement).one_or_none()
-    if row is None:
+    asked = _VIEWER(token_digest=sign_in.token_digest(token), moment=moment, used_since=moment - IDLE_MAX)
+    rows = run(db.session(), asked)[0].rows
+    if not rows:
         return None
-    g.session_is_stale = moment - row[4] > TOUCH_EVERY
-    return Viewer(row[0], row[1], row[2], row[3], token)
+    staff_id, name, role, log_in_id, seen_at = rows[0]
+    g.session_is_stale = moment - seen_at > TOUCH_EVERY
+    return Viewer(staff_id, name, role, log_in_id, token)
 
 
 def current_actor() -> Actor:
@@ -199,3 +192,16 @@ def _note_use() -> None:
         return
     with suppress(BusyError):  # the page does not depend on it; the next one tries again
         transact_soon(sign_in.touch, current_user.token)
+
+
+_VIEWER = Prepared(
+    select(Staff.id, Staff.name, Staff.role, LogInSession.log_in_id, LogInSession.seen_at)
+    .join(Staff, Staff.log_in_id == LogInSession.log_in_id)
+    .where(
+        LogInSession.token_digest == bindparam("token_digest"),
+        LogInSession.ends_at > bindparam("moment"),
+        LogInSession.seen_at > bindparam("used_since"),
+        Staff.disabled_at.is_(None),
+    )
+)
+"""Who asks: what each request begins with."""
