@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData, event
-from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from creditapp.errors import BusyError, CommitUnknownError
+from creditapp.failures import driver_of, is_lost, worth_another_try
+from creditapp.turns import queue_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,7 +34,6 @@ SECONDS_MAX = 25.0
 """No further try starts after this: the web server would have given up."""
 SOON_S = 0.2
 SQLITE_BUSY_MS = 15_000
-RETRYABLE_STATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 POSTGRES_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=5s -c statement_timeout=15s -c idle_in_transaction_session_timeout=30s"
 )
@@ -147,7 +145,7 @@ def _transact(
         raise RuntimeError("transact() must be the outermost transaction.")
     _end_the_pages_read()
     give_up_at = time.monotonic() + patience_s
-    queue = _queue_of(db.engine)
+    queue = queue_of(db.engine)
     with ExitStack() as turn:
         in_turn = db.engine.dialect.name == "sqlite" or queue.is_in_use
         if in_turn:
@@ -156,7 +154,7 @@ def _transact(
             try:
                 return _try(moment, patience_s, service, *args, **kwargs)
             except Exception as error:
-                if not _worth_another_try(error):
+                if not worth_another_try(error):
                     raise
                 if attempt == TRIES_MAX - 1 or time.monotonic() > give_up_at:
                     raise BusyError from error
@@ -192,13 +190,13 @@ def _try(
                     transaction.commit()
                     return result
             except Exception as error:
-                lost = _is_lost(connection, error)
+                lost = is_lost(connection, error)
                 if lost:
                     connection.invalidate()
                 elif (
                     committing
                 ):  # a COMMIT that failed may have left its transaction open, and SQLAlchemy thinks it over
-                    _driver(connection).rollback()
+                    driver_of(connection).rollback()
                 if lost and committing and "key" not in kwargs:
                     raise CommitUnknownError from error
                 raise
@@ -212,11 +210,11 @@ def _waiting_at_most(connection: Connection, patience_s: float) -> Iterator[None
     if connection.dialect.name != "sqlite" or patience_s >= SECONDS_MAX:
         yield
         return
-    _driver(connection).execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
+    driver_of(connection).execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
     try:
         yield
     finally:
-        _driver(connection).execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+        driver_of(connection).execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
 
 
 def _end_the_pages_read() -> None:
@@ -226,95 +224,6 @@ def _end_the_pages_read() -> None:
     if page.new or page.dirty or page.deleted:
         raise RuntimeError("The page has changes outside transact(); they would be lost.")
     page.rollback()
-
-
-def _worth_another_try(error: Exception) -> bool:
-    if isinstance(error, CommitUnknownError | BusyError):
-        return False
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, sqlite3.OperationalError):
-        return "locked" in str(cause) or "busy" in str(cause)
-    state = getattr(cause, "sqlstate", None)
-    if state in RETRYABLE_STATES or (isinstance(state, str) and state.startswith("08")):
-        return True
-    return _broke_the_connection(error)
-
-
-def _broke_the_connection(error: BaseException) -> bool:
-    if isinstance(error, DBAPIError):
-        return bool(error.connection_invalidated)
-    return type(error).__module__.startswith("psycopg") and type(error).__name__ == "OperationalError"
-
-
-def _is_lost(connection: Connection, error: Exception) -> bool:
-    if connection.invalidated:
-        return True
-    if connection.closed:
-        return False
-    return bool(getattr(_driver(connection), "closed", False)) or (
-        _broke_the_connection(error) and connection.dialect.name != "sqlite"
-    )
-
-
-def _driver(connection: Connection) -> Any:  # noqa: ANN401  (sqlite3's or psycopg's connection)
-    return connection.connection.driver_connection
-
-
-class _Queue:
-    """A lock that serves in the order of arrival: the engines' own locks let some writers starve."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
-
-    @property
-    def is_in_use(self) -> bool:
-        """Whether somebody has the turn now."""
-        return self._taken
-
-    @contextmanager
-    def turn(self, seconds_max: float) -> Iterator[None]:
-        """Wait for this caller's turn; raise `BusyError` when it does not come in time."""
-        ticket = threading.Event()
-        with self._guard:
-            if not self._taken:
-                self._taken = True
-                ticket.set()
-            else:
-                self._waiting.append(ticket)
-        if not ticket.wait(seconds_max) and not self._leave(ticket):
-            raise BusyError
-        try:
-            yield
-        finally:
-            with self._guard:
-                if self._waiting:
-                    self._waiting.popleft().set()
-                else:
-                    self._taken = False
-
-    def _leave(self, ticket: threading.Event) -> bool:
-        """Give the place up; return True if the turn came in the very last moment."""
-        with self._guard:
-            if ticket.is_set():
-                return True
-            self._waiting.remove(ticket)
-            return False
-
-
-_queues: WeakKeyDictionary[Engine, _Queue] = WeakKeyDictionary()
-_queues_guard = threading.Lock()
-
-
-def _queue_of(engine: Engine) -> _Queue:
-    """Return the queue of this process's writers.
-
-    On SQLite all stand in it, since there is one writer at a time anyway. On PostgreSQL only those who lost a race do,
-    and whoever comes while they try again: at SERIALIZABLE they would lose to the newcomers for ever.
-    """
-    with _queues_guard:
-        return _queues.setdefault(engine, _Queue())
 
 
 def _teach_postgresql(engine: Engine) -> None:

@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from creditapp.columns import UtcDateTime
-from creditapp.db import SQLITE_BUSY_MS, TRIES_MAX, _Queue, db, now, transact, transact_at, transact_soon
+from creditapp.db import SQLITE_BUSY_MS, TRIES_MAX, db, now, transact, transact_at, transact_soon
 from creditapp.errors import BusyError, CustomerNotFoundError
 from creditapp.models import Setting
+from creditapp.turns import Queue
 from tests.factories import make_customer
 
 pytestmark = pytest.mark.money
@@ -206,7 +207,7 @@ def test_each_connection_is_set_up_to_lose_nothing(app: Flask) -> None:
 
 
 def test_writers_are_served_in_the_order_in_which_they_came() -> None:
-    queue, served = _Queue(), []
+    queue, served = Queue(), []
 
     def wait(number: int) -> None:
         with queue.turn(60):
@@ -225,7 +226,7 @@ def test_writers_are_served_in_the_order_in_which_they_came() -> None:
 
 
 def test_whoever_waits_too_long_leaves_the_queue_and_holds_up_nobody() -> None:
-    queue = _Queue()
+    queue = Queue()
 
     with queue.turn(60), pytest.raises(BusyError), queue.turn(0.01):
         pytest.fail("two have the turn")

@@ -15,12 +15,13 @@ from flask import Flask
 from sqlalchemy import Engine, bindparam, create_engine, event, select, text, update
 from sqlalchemy.orm import Session
 
-from creditapp.db import _Queue, db
+from creditapp.db import db
 from creditapp.models import CreditAccount
 from creditapp.services import payments, verification
 from creditapp.services.bills import bill as bills_bill
 from creditapp.services.ledger import Entry, plans
 from creditapp.statements import Prepared
+from creditapp.turns import Queue
 from tests.books import Books
 from tests.crowd import spend, together
 from tests.factories import balance_of, make_customer, make_staff, new_key, reason_named
@@ -162,12 +163,12 @@ def test_on_sqlite_no_writer_has_to_try_twice(app: Flask) -> None:
 @SQLITE
 def test_without_an_immediate_begin_and_the_queue_writers_do(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def no_turn(_queue: _Queue, _seconds_max: float) -> Iterator[None]:
+    def no_turn(_queue: Queue, _seconds_max: float) -> Iterator[None]:
         yield
 
     customer = make_customer(THREADS * SPENDS)
     work = spending(customer)
-    monkeypatch.setattr(_Queue, "turn", no_turn)
+    monkeypatch.setattr(Queue, "turn", no_turn)
     begun: Counter[str] = Counter()
 
     def begin_later(connection: Any) -> None:  # noqa: ANN401  (a Connection)
