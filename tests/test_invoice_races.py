@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from creditapp.db import transact
-from creditapp.services import credits
+from creditapp.db import db, transact
+from creditapp.errors import DomainError, StaleFormError, SubscriptionCancelledError
+from creditapp.jobs import renewing
+from creditapp.models import Invoice
+from creditapp.services import arrivals, credits, subscriptions
+from creditapp.services.actor import Actor
 from creditapp.services.credits import Trigger
+from creditapp.services.payments import Recorded
+from creditapp.services.subscriptions import SubscriptionFields
 from tests.crowd import together
-from tests.factories import balance_of, make_customer
-from tests.services.invoices.desk import amounts, bill, pay, refund, take_off, use, void
+from tests.factories import actor, balance_of, change_settings, make_customer, make_subscription
+from tests.services.invoices.desk import amounts, bill, cancel, pay, refund, take_off, use, void
 
 pytestmark = pytest.mark.money
 
 TABS = 8
 ROUNDS = 3
+ON = date(2026, 4, 1)
 
 
 def race(*works: Callable[[], Any]) -> Counter[str]:
@@ -118,3 +127,61 @@ def test_a_form_that_is_sent_many_times_pays_once(app: Flask) -> None:
 
     assert ended == {"done": TABS}
     assert (amounts(customer, invoice), balance_of(customer)) == (("paid", 0, 1000, 0), 500)
+
+
+def test_all_verbs_at_once_lose_no_cent(app: Flask) -> None:
+    change_settings(automatic_on_arrival=True, automatic_on_due=True)
+    for _ in range(ROUNDS):
+        customer = make_customer(2000)
+        invoice, other = bill(customer, 1000), bill(customer, 1000)
+        use(customer, invoice, 500)
+
+        works: list[Callable[[], Any]] = [
+            partial(use, customer, invoice, 100),
+            partial(take_off, customer, invoice, 200),
+            partial(pay, customer, 300, invoice),
+            partial(pay, customer, 900, other, invoice),
+            partial(pay, customer, 900, invoice, other),
+            partial(void, customer, invoice),
+            partial(refund, customer, invoice),
+            partial(cancel, customer, invoice),
+            partial(transact, arrivals.use, customer),
+            partial(transact, credits.apply_automatically, customer, invoice, trigger=Trigger.DUE),
+        ]
+        ended = together(works * 2)
+
+        faults = [one for one in ended if isinstance(one, Exception) and not isinstance(one, DomainError)]
+        assert faults == []
+        came_minor = 2000 + sum(one.amount_minor for one in ended if isinstance(one, Recorded))
+        on_invoices = [amounts(customer, one) for one in (invoice, other)]
+        on_them_minor = sum(credit + paid - refunded for _status, credit, paid, refunded in on_invoices)
+        assert balance_of(customer) + on_them_minor == came_minor
+
+
+def test_subscriptions_are_edited_renewed_cancelled_and_paid_at_once(app: Flask) -> None:
+    for _ in range(ROUNDS):
+        customers = [make_customer(700) for _ in range(3)]
+        renewed = [(customer, make_subscription(customer, next_due_on=ON, anchor_day=1)) for customer in customers]
+        by = actor()
+
+        def edit(customer: int, subscription: int, label: str, by: Actor = by) -> None:
+            fields = SubscriptionFields(label=label, next_due_on=ON, price_minor=900, anchor_day=1)
+            transact(subscriptions.edit, customer, subscription, fields, version=1, by=by)
+
+        edits = [partial(edit, *one, label) for one in renewed for label in ("first", "second")]
+        end = partial(transact, subscriptions.cancel, *renewed[0], version=1, by=by)
+        pays = [partial(pay, customer, 100) for customer in customers]
+        ended = together([*edits, end, *pays, *[partial(renewing.run, ON)] * 3])
+
+        assert {type(one) for one in ended if isinstance(one, Exception)} <= {
+            StaleFormError,
+            SubscriptionCancelledError,
+        }
+        assert len(periods_of(customers)) == len(set(periods_of(customers))) >= len(customers) - 1
+
+
+def periods_of(customers: list[int]) -> list[tuple[int, date | None]]:
+    db.session.rollback()
+    i = Invoice
+    statement = select(i.subscription_id, i.period_start).where(i.customer_id.in_(customers))
+    return [(row[0] or 0, row[1]) for row in db.session.execute(statement.where(i.subscription_id.is_not(None)))]
