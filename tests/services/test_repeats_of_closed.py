@@ -105,7 +105,7 @@ def subscription(customer: int) -> Sent:
     return form(subscriptions.create, customer, new, number=transact(numbers.reserve, "subscriptions"))
 
 
-FORMS = {
+FORMS: dict[str, Callable[[int], Sent]] = {
     "adjustment": adjustment,
     "correction": correction,
     "reversal": reversal,
@@ -120,7 +120,7 @@ FORMS = {
     "order": order,
     "subscription": subscription,
 }
-ENDINGS = {"cancellation": cancellation, "void": voiding, "refund": refund}
+ENDINGS: dict[str, Callable[[int], Sent]] = {"cancellation": cancellation, "void": voiding, "refund": refund}
 
 
 @pytest.mark.parametrize("name", [*FORMS, *ENDINGS])
