@@ -124,6 +124,13 @@ def snapshot() -> Iterator[Session]:
                     connection.exec_driver_sql(statement)
 
 
+@contextmanager
+def whole_or_nothing(session: Session) -> Iterator[None]:
+    """Undo what is done inside if a refusal comes out of it; what was done before in the transaction stays."""
+    with session.begin_nested():
+        yield
+
+
 def now(session: Session) -> datetime:
     """Return the moment at which this transaction takes place, in UTC."""
     return cast("datetime", session.info["now"])

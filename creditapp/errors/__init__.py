@@ -45,6 +45,11 @@ from creditapp.errors.forms import (
     StaleFormError,
     TakenError,
 )
+from creditapp.errors.gateways import (
+    IntentNotFoundError,
+    PaymentUnderwayError,
+    SuspenseError,
+)
 from creditapp.errors.imports import (
     ImportCrossedError,
     ImportFileError,
@@ -58,6 +63,7 @@ from creditapp.errors.invoices import (
 )
 from creditapp.errors.payments import (
     PaymentMovedError,
+    PaymentNotFoundError,
 )
 from creditapp.errors.products import (
     ProductError,
@@ -110,6 +116,7 @@ __all__ = [
     "ImportCrossedError",
     "ImportFileError",
     "InsufficientCreditError",
+    "IntentNotFoundError",
     "InvoiceAmountError",
     "InvoiceNotFoundError",
     "InvoiceStateError",
@@ -125,6 +132,8 @@ __all__ = [
     "NoteRequiredError",
     "PasswordError",
     "PaymentMovedError",
+    "PaymentNotFoundError",
+    "PaymentUnderwayError",
     "PeriodStartError",
     "ProductError",
     "ReasonError",
@@ -134,6 +143,7 @@ __all__ = [
     "StaleFormError",
     "SubscriptionCancelledError",
     "SubscriptionNotFoundError",
+    "SuspenseError",
     "TakenError",
     "TopUpClosedError",
     "TopUpRangeError",
