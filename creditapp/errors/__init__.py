@@ -73,6 +73,12 @@ from creditapp.errors.reasons import (
     NoteRequiredError,
     ReasonError,
 )
+from creditapp.errors.refunds import (
+    RefundEndedError,
+    RefundExceedsError,
+    RefundNotFoundError,
+    RefundRefusedError,
+)
 from creditapp.errors.settings import (
     AmountsKeptError,
     SettingLockedError,
@@ -137,6 +143,10 @@ __all__ = [
     "PeriodStartError",
     "ProductError",
     "ReasonError",
+    "RefundEndedError",
+    "RefundExceedsError",
+    "RefundNotFoundError",
+    "RefundRefusedError",
     "ReversalExceedsError",
     "SettingLockedError",
     "StaffDisabledError",

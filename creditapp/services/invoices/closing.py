@@ -79,6 +79,25 @@ def refund_to_credit(
     )
 
 
+def end_refunded(
+    session: Session,
+    account: Account,
+    panel: Panel,
+    bill: Bill,
+    found: tuple[Rules, Outcome],
+    *,
+    by: Actor,
+    key: str,
+) -> list[Entry]:
+    """End a paid invoice whose money has all gone back to where it came from: its credit goes back to its lots."""
+    entries = _give_back(session, account, panel, bill, found, by=by, key=key, content=())
+    bill.credit_minor, bill.status, bill.closed_at = 0, InvoiceStatus.REFUNDED, now(session)
+    facts = {"entries": [entry.seq for entry in entries]}
+    entry_seq = entries[0].seq if entries else None
+    write(session, bill.written(session, "refunded_whole", by, entry_seq=entry_seq, facts=facts))
+    return entries
+
+
 def _close(  # noqa: PLR0913  (what the verbs above differ in)
     session: Session,
     customer_id: int,

@@ -21,6 +21,7 @@ from creditapp.services.verification.history import check_history
 from creditapp.services.verification.invoices import check_invoices
 from creditapp.services.verification.payments import check_payments
 from creditapp.services.verification.reading import any_text
+from creditapp.services.verification.refunds import check_refunds
 from creditapp.services.verification.sealed import check_seals
 from creditapp.services.verification.sums import check_sums
 
@@ -58,6 +59,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_invoices(session)
         yield from check_history(session)
         yield from check_payments(session)
+        yield from check_refunds(session)
         yield from check_counters(session)
         yield from check_conservation(session)
         yield from check_audit(session)

@@ -1,6 +1,6 @@
 """That no money is lost or made: what the laws of single rows might overlook, asked over the whole database.
 
-    Σ balances + Σ credit on invoices + Σ money on invoices = Σ payments + Σ other entries
+    Σ balances + Σ credit on invoices + Σ money on invoices = Σ payments − Σ refunds of invoices + Σ other entries
 
 Money on an invoice is what was paid and not refunded; on an Add Funds invoice that has been paid there is none: it is
 in the balance. Other entries are all but those that use credit on invoices or give it back (that is the credit on
@@ -24,15 +24,19 @@ _MONEY_ON_INVOICES = """
     FROM invoices
     WHERE NOT (kind = 'add_funds' AND status = 'paid')
 """
+_MONEY_GONE = """
+    SELECT COALESCE(SUM(amount_minor), 0) AS minor FROM refunds WHERE invoice_id IS NOT NULL AND status <> 'failed'
+"""
 _LAWS = (
     Law(
         "conservation",
         f"""
-        SELECT NULL, NULL, balances.minor, credit.minor, money.minor, received.minor, posted.minor
+        SELECT NULL, NULL, balances.minor, credit.minor, money.minor, received.minor, gone.minor, posted.minor
         FROM (SELECT COALESCE(SUM(balance_minor), 0) AS minor FROM credit_accounts) balances,
             (SELECT COALESCE(SUM(credit_minor), 0) AS minor FROM invoices) credit,
             ({_MONEY_ON_INVOICES}) money,
             (SELECT COALESCE(SUM(amount_minor), 0) AS minor FROM payments) received,
+            ({_MONEY_GONE}) gone,
             (
                 SELECT COALESCE(SUM(e.amount_minor), 0) AS minor
                 FROM credit_entries e
@@ -40,9 +44,10 @@ _LAWS = (
                 WHERE e.kind NOT IN {ON_INVOICES}
                     AND (e.kind NOT IN {_OF_MONEY} OR (e.kind = 'invoice_refund' AND i.key_digest = :restored))
             ) posted
-        WHERE balances.minor + credit.minor + money.minor <> received.minor + posted.minor
+        WHERE balances.minor + credit.minor + money.minor <> received.minor - gone.minor + posted.minor
         """,  # noqa: S608  (our own names)
-        "{} in balances, {} of credit and {} of money on invoices are not {} that came in and {} that was posted",
+        "{} in balances, {} of credit and {} of money on invoices are not {} that came in, less {} that went back, "
+        "and {} that was posted",
         values={"restored": RESTORED},
     ),
 )

@@ -128,9 +128,12 @@ _LAWS = (
             FROM credit_entries e
             JOIN ({KNOWN}) i ON i.customer_id = e.customer_id AND i.id = e.invoice_id
             WHERE e.kind = 'invoice_refund'
+            UNION ALL
+            SELECT customer_id, invoice_id, amount_minor FROM refunds
+            WHERE invoice_id IS NOT NULL AND status <> 'failed'
             """,  # noqa: S608  (our own names)
         ),
-        "{} was refunded of it; {} of that became credit",
+        "{} was refunded of it; {} of that became credit or went back",
         "invoice",
         {"restored": RESTORED},
     ),

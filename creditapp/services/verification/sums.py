@@ -223,6 +223,7 @@ _NUMBERED = {
     "invoice_events": ("invoice_id", "invoice"),
     "payments": ("id", "payment"),
     "payment_allocations": ("payment_id", "payment"),
+    "refunds": ("id", "refund"),
     "subscriptions": ("id", "subscription"),
 }
 """Tables of customers that hold no entries: the column that says which row it is, and what that numbers."""
