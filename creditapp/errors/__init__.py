@@ -61,6 +61,11 @@ from creditapp.errors.invoices import (
     InvoiceStateError,
     NotApplicableError,
 )
+from creditapp.errors.mails import (
+    MailSetUpError,
+    MailStateError,
+    MailTextError,
+)
 from creditapp.errors.payments import (
     PaymentMovedError,
     PaymentNotFoundError,
@@ -129,6 +134,9 @@ __all__ = [
     "KeyReusedError",
     "LastReasonError",
     "LinkError",
+    "MailSetUpError",
+    "MailStateError",
+    "MailTextError",
     "Money",
     "NoAddressError",
     "NoLogInError",

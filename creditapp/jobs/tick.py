@@ -16,8 +16,9 @@ from flask.cli import with_appcontext
 from creditapp.cli.invoices import sentence
 from creditapp.cli.words import counted, panel_currency
 from creditapp.db import snapshot, transact_at
-from creditapp.jobs import daily
+from creditapp.jobs import daily, mail
 from creditapp.jobs.daily import Day, Used
+from creditapp.jobs.mail import Mailed
 from creditapp.services import housekeeping, seals
 from creditapp.services.housekeeping import Swept
 
@@ -29,6 +30,7 @@ class Ticked:
     swept: Swept
     arrived: Used
     day: Day | None
+    mailed: Mailed
 
 
 def tick(moment: datetime | None = None) -> Ticked:
@@ -36,7 +38,8 @@ def tick(moment: datetime | None = None) -> Ticked:
     moment = moment or datetime.now(UTC)
     swept = transact_at(moment, housekeeping.run)
     _seal(moment)
-    return Ticked(swept, daily.use_on_arrival(moment), daily.run_day(moment))
+    arrived, day = daily.use_on_arrival(moment), daily.run_day(moment)
+    return Ticked(swept, arrived, day, mail.run(moment))
 
 
 def _seal(moment: datetime) -> None:
@@ -67,9 +70,9 @@ def tick_command(moment: datetime | None) -> None:
     """Do once what the worker does every minute.
 
     Ends sessions and drafts whose time is over, forgets old counters and request keys, adds up the sums of past days,
-    and uses credit that has arrived where the settings say so. Once a day it seals the ledger, makes the renewal
-    invoices, uses credit on invoices that are due, and takes credit whose date has passed. For cron, where no worker
-    runs. Exits 0; running it twice does no harm.
+    uses credit that has arrived where the settings say so, and sends mails. Once a day it seals the ledger, makes the
+    renewal invoices, uses credit on invoices that are due, takes credit whose date has passed, and reminds customers
+    of credit that soon will be. For cron, where no worker runs. Exits 0; running it twice does no harm.
     """
     done = tick(moment)
     swept = done.swept
@@ -78,6 +81,7 @@ def tick_command(moment: datetime | None) -> None:
         f"{swept.request_keys} request keys and {swept.day_shards} rows of past days."
     )
     click.echo(f"Used credit that had arrived on {counted(done.arrived.invoices, 'invoice')}.")
+    click.echo(done.mailed.words)
     if done.day is None:
         click.echo("The work of the day had been done.")
         return

@@ -31,6 +31,7 @@ from creditapp.services.credits.applying import (
 from creditapp.services.credits.rule import Trigger, decide
 from creditapp.services.invoices.lines import Line, Sums, price
 from creditapp.services.ledger import Chunk
+from creditapp.services.mails import issued as mails
 from creditapp.services.periods import next_start
 from creditapp.statements import Call
 
@@ -191,6 +192,7 @@ class _Run:
             "updated_at": self.moment,
         }
         """What all these invoices have in common."""
+        self.bills: list[Bill] = []
         self.invoices: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
@@ -210,6 +212,7 @@ class _Run:
         self._say(bill, "issued", amount_minor=sums.total_minor)
         if bill.due_minor:
             self._use_credit(bill)
+        self.bills.append(bill)
         self.invoices.append(self._row(bill, sums, subscribed, start, end))
         self.lines += [{"customer_id": bill.customer_id, "invoice_id": bill.id, **row} for row in priced]
         self._move(subscribed, end, end if bill.status == InvoiceStatus.PAID else subscribed.paid_until)
@@ -223,6 +226,7 @@ class _Run:
         insert_rows(self.session, EVENTS, self.events)
         self.chunk.write()
         run_many(self.session, self.moves)
+        mails.tell_many(self.session, self.bills)
 
     def _use_credit(self, bill: Bill) -> None:
         """Use credit on a new invoice, and keep in its history what was decided and why."""

@@ -11,6 +11,7 @@ from sqlalchemy import and_, case, func, or_, select, update
 from creditapp.db import Base, now
 from creditapp.models import Subscription, SubscriptionStatus
 from creditapp.services.bills.bill import LINES
+from creditapp.services.mails import paid
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,7 +30,10 @@ class Moved:
 
 
 def move_on(session: Session, customer_id: int, invoice_id: int) -> None:
-    """Note that the subscriptions of a paid invoice are paid for until the ends of its periods. Safe to repeat."""
+    """Note that the subscriptions of a paid invoice are paid for until the ends of its periods; have its owner told.
+
+    Safe to repeat.
+    """
     s, line = SUBSCRIPTIONS.c, LINES.c
     of_invoice = and_(line.customer_id == customer_id, line.invoice_id == invoice_id)
     end = (
@@ -49,6 +53,7 @@ def move_on(session: Session, customer_id: int, invoice_id: int) -> None:
             updated_at=now(session),
         )
     )
+    paid.tell(session, customer_id, invoice_id)
 
 
 def moved_by(session: Session, customer_id: int, invoice_id: int) -> list[Moved]:

@@ -15,6 +15,7 @@ from creditapp.services.credits.applying import Applied, apply_automatically, re
 from creditapp.services.credits.rule import Trigger
 from creditapp.services.invoices.lines import Line
 from creditapp.services.invoices.making import Made, create, edit, issue
+from creditapp.services.mails import issued
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -63,7 +64,9 @@ def create_with_credit(  # noqa: PLR0913  (one argument for each field of the fo
     )
     if made.replayed or is_draft:
         return Issued(made.id)
-    return Issued(made.id, apply_automatically(session, customer_id, made.id, trigger=Trigger.NEW))
+    applied = apply_automatically(session, customer_id, made.id, trigger=Trigger.NEW)
+    issued.tell(session, customer_id, made.id)
+    return Issued(made.id, applied)
 
 
 def revise(  # noqa: PLR0913  (one argument for each field of the form)
@@ -101,4 +104,6 @@ def issue_with_credit(
     issue(session, customer_id, invoice_id, by=by, version=version)
     if status != InvoiceStatus.DRAFT:
         return Issued(invoice_id)
-    return Issued(invoice_id, apply_automatically(session, customer_id, invoice_id, trigger=Trigger.NEW))
+    applied = apply_automatically(session, customer_id, invoice_id, trigger=Trigger.NEW)
+    issued.tell(session, customer_id, invoice_id)
+    return Issued(invoice_id, applied)

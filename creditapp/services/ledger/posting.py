@@ -14,6 +14,7 @@ from creditapp.services.ledger.accounts import lock_many, read_all_lots, read_lo
 from creditapp.services.ledger.chain import content_digest
 from creditapp.services.ledger.terms import Account, Entry, Panel, Posting
 from creditapp.services.ledger.writes import Writes
+from creditapp.services.mails import entries as mails
 from creditapp.statements import Call, run
 
 
@@ -34,6 +35,7 @@ def post(session: Session, account: Account, panel: Panel, posting: Posting, *al
     writes = Writes(session)
     entry = writes.add(account, panel, posting)
     writes.flush(*also)
+    mails.tell(session, panel, [(posting, entry)])
     return entry
 
 
@@ -52,7 +54,8 @@ class Chunk:
         read_lots(session, self.accounts, ids if debtors is None else debtors)
         self._posted = read_posted(session, ids, list(keys))
         self.panel = Panel(*run(session, plans.PANEL())[0].rows[0])
-        self._writes = Writes(session)
+        self._session, self._writes = session, Writes(session)
+        self._made: list[tuple[Posting, Entry]] = []
 
     def account(self, customer_id: int) -> Account:
         """Return the customer's account, as the entries made so far have left it.
@@ -77,12 +80,14 @@ class Chunk:
         if earlier is not None:
             return replay(earlier, posting.content)
         entry = self._writes.add(self.account(customer_id), self.panel, posting)
+        self._made.append((posting, entry))
         self._posted[customer_id, posting.key] = (*_posted_row(entry), content_digest(posting.content))
         return entry
 
     def write(self) -> None:
-        """Write every entry made, with one statement for each table."""
+        """Write every entry made, with one statement for each table, and what their customers are told."""
         self._writes.flush_many()
+        mails.tell(self._session, self.panel, self._made)
 
 
 def post_many(session: Session, postings: Sequence[tuple[int, Posting]]) -> list[Entry | DomainError]:
