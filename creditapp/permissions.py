@@ -30,6 +30,8 @@ class Permission(StrEnum):
     CUSTOMER_WRITE = "customer:write"
     CUSTOMER_IMPORT = "customer:import"
     CUSTOMER_EXPORT = "customer:export"
+    CUSTOMER_INVITE = "customer:invite"
+    """Give a customer a log-in to the client area, and take it away: who has the link could use it themselves."""
     CREDIT_READ = "credit:read"
     CREDIT_ADJUST = "credit:adjust"
     CREDIT_SET_BALANCE = "credit:set_balance"
@@ -81,6 +83,7 @@ _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,
     Permission.CREDIT_EXPORT,
     Permission.CUSTOMER_EXPORT,
+    Permission.CUSTOMER_INVITE,
     Permission.PRODUCT_WRITE,
     Permission.INVOICE_WRITE,
     Permission.INVOICE_VOID,

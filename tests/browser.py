@@ -48,6 +48,12 @@ class Browser:
         assert page.path != "/sign-in", page.text
         return page
 
+    def enter(self, client: Person) -> Page:
+        """Sign in to the client area, and return the page that comes first."""
+        page = self.submit("/account/sign-in", email=client.email, password=client.password)
+        assert page.path == "/account", page.text
+        return page
+
     def sign_out(self) -> Page:
         return self.submit("/admin/users", form="/sign-out")
 

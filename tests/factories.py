@@ -33,7 +33,7 @@ from creditapp.models import (
     Subscription,
     SubscriptionStatus,
 )
-from creditapp.services import credits, customers, invoices, ledger, numbers, passwords, payments
+from creditapp.services import client_access, credits, customers, invoices, ledger, numbers, passwords, payments
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
 from creditapp.services.invoices import Line
@@ -128,6 +128,23 @@ def give(
     if at is None:
         return transact(credits.adjust, customer_id, amount_minor, **arguments)
     return transact_at(at, credits.adjust, customer_id, amount_minor, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a test needs to know of a customer who signs in to the client area."""
+
+    id: int
+    email: str
+    password: str
+
+
+def make_client(credit_minor: int = 0, *, email: str | None = None, **fields: Any) -> Client:  # noqa: ANN401
+    """Make a customer who can sign in to the client area; `fields` are those of `make_customer`."""
+    address = email or f"client{next(_numbers)}@customer.example"
+    customer_id = make_customer(credit_minor, email=address, **fields)
+    transact(client_access.make_log_in, customer_id, address, _password_hash())
+    return Client(customer_id, address, PASSWORD)
 
 
 def make_reason(name: str | None = None, **fields: Any) -> int:  # noqa: ANN401  (columns of `Reason`)

@@ -20,6 +20,7 @@ from creditapp.permissions import ROLES, Permission
 from tests.browser import Browser
 from tests.factories import (
     give,
+    make_client,
     make_customer,
     make_invoice,
     make_payment,
@@ -36,6 +37,8 @@ LEADERS = frozenset({Role.ADMIN, Role.MANAGER})
 EXPORTERS = frozenset({Role.ADMIN, Role.MANAGER, Role.AUDITOR})
 SETTINGS = frozenset({Role.ADMIN, Role.AUDITOR})
 PUBLIC = None
+CLIENT: frozenset[Role] = frozenset()
+"""Open to customers alone: staff, whatever their role, are asked to sign in at the customers' door."""
 
 MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("auth.home", "GET"): PUBLIC,
@@ -44,6 +47,34 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("auth.sign_in", "POST"): PUBLIC,
     ("auth.sign_out", "POST"): EVERYBODY,
     ("static", "GET"): PUBLIC,
+    ("account.sign_in", "GET"): PUBLIC,
+    ("account.sign_in", "POST"): PUBLIC,
+    ("account.sign_out", "POST"): CLIENT,
+    ("account.forgotten", "GET"): PUBLIC,
+    ("account.forgotten", "POST"): PUBLIC,
+    ("account.invitation", "GET"): PUBLIC,
+    ("account.invitation", "POST"): PUBLIC,
+    ("account.reset", "GET"): PUBLIC,
+    ("account.reset", "POST"): PUBLIC,
+    ("account.home", "GET"): CLIENT,
+    ("account.credit", "GET"): CLIENT,
+    ("account.export_credit", "GET"): CLIENT,
+    ("account.statement", "GET"): CLIENT,
+    ("account.statement_pdf", "GET"): CLIENT,
+    ("account.invoices", "GET"): CLIENT,
+    ("account.invoice", "GET"): CLIENT,
+    ("account.invoice_pdf", "GET"): CLIENT,
+    ("account.pay", "GET"): CLIENT,
+    ("account.pay", "POST"): CLIENT,
+    ("account.transfer", "GET"): CLIENT,
+    ("account.returned", "GET"): CLIENT,
+    ("account.products", "GET"): CLIENT,
+    ("account.order", "GET"): CLIENT,
+    ("account.order", "POST"): CLIENT,
+    ("account.profile", "GET"): CLIENT,
+    ("account.profile", "POST"): CLIENT,
+    ("account.password", "GET"): CLIENT,
+    ("account.password", "POST"): CLIENT,
     ("settings.show", "GET"): SETTINGS,
     ("settings.save", "POST"): ADMIN,
     ("settings.deposits", "GET"): SETTINGS,
@@ -83,6 +114,9 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("users.delete", "GET"): WRITERS,
     ("users.delete", "POST"): WRITERS,
     ("users.export_history", "GET"): EVERYBODY,
+    ("users.client_area", "GET"): LEADERS,
+    ("users.client_area", "POST"): LEADERS,
+    ("users.end_client_area", "POST"): LEADERS,
     ("users.new_subscription", "GET"): WRITERS,
     ("users.new_subscription", "POST"): WRITERS,
     ("users.edit_subscription", "GET"): WRITERS,
@@ -120,6 +154,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("products.edit", "GET"): LEADERS,
     ("products.edit", "POST"): LEADERS,
 }
+TESTED_APART = {"auth.sign_in", "account.sign_in", "account.invitation", "account.reset"}
+DOORS = {"/sign-in", "/account/sign-in"}
 ANONYMOUS = "anonymous"
 VISITORS = [*Role, ANONYMOUS]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -145,9 +181,9 @@ TYPED = {
 """What makes a form acceptable but for its token."""
 
 
-def addresses(app: Flask, *, missing: bool = False) -> dict[str, str]:
-    """Return a URL of each view: of a customer with an entry, or of what is not there."""
-    customer_id = NOWHERE if missing else make_customer(credit_minor=1000)
+def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = None) -> dict[str, str]:
+    """Return a URL of each view: of this customer, of a new one with an entry, or of what is not there."""
+    customer_id = customer_id or (NOWHERE if missing else make_customer(credit_minor=1000))
     values: dict[str, Any] = {
         "customer_id": customer_id,
         "seq": 1,
@@ -177,7 +213,7 @@ def verdict(browser: Browser, url: str, method: str) -> str:
     """Return what became of the request: yes, no, sign in, or no such method."""
     response = browser.client.open(url, method=method)
     assert response.status_code < 500, f"{method} {url}: {response.status_code}"
-    if response.status_code in {302, 303} and urlsplit(response.headers["Location"]).path == "/sign-in":
+    if response.status_code in {302, 303} and urlsplit(response.headers["Location"]).path in DOORS:
         return "sign in"
     return {403: "no", 405: "no such method"}.get(response.status_code, "yes")
 
@@ -196,7 +232,7 @@ def expected(endpoint: str, method: str, visitor: Role | str) -> str:
     allowed = MATRIX[endpoint, method]
     if allowed is PUBLIC:
         return "yes"
-    if visitor == ANONYMOUS:
+    if visitor == ANONYMOUS or allowed is CLIENT:
         return "sign in"
     return "yes" if visitor in allowed else "no"
 
@@ -228,7 +264,7 @@ def dump() -> dict[str, list[tuple[object, ...]]]:
 
 
 def post_routes() -> Iterator[str]:
-    yield from (endpoint for endpoint, method in MATRIX if method == "POST" and endpoint != "auth.sign_in")
+    yield from (endpoint for endpoint, method in MATRIX if method == "POST" and endpoint not in TESTED_APART)
 
 
 def test_every_route_has_a_line_and_every_line_a_route(app: Flask) -> None:
@@ -306,7 +342,7 @@ def test_what_is_not_there_is_not_found_by_who_may_and_forbidden_to_who_may_not(
         (name, method): browser.client.open(url, method=method).status_code
         for name, url in missing.items()
         for method in ("GET", "POST")
-        if (name, method) in MATRIX
+        if (name, method) in MATRIX and MATRIX[name, method] is not CLIENT
     }
 
     assert got == {key: 404 if expected(*key, visitor) == "yes" else 403 for key in got}
@@ -329,8 +365,10 @@ def test_a_number_that_is_none_is_not_found(app: Flask, number: str) -> None:
 
 @pytest.mark.parametrize("endpoint", sorted(post_routes()))
 def test_a_form_without_its_token_changes_nothing(app: Flask, endpoint: str) -> None:
-    browser = browser_of(app, Role.ADMIN)
-    url = addresses(app)[endpoint]
+    browser, client = browser_of(app, Role.ADMIN), make_client(1000)
+    url = addresses(app, customer_id=client.id)[endpoint]
+    if MATRIX[endpoint, "POST"] is CLIENT:
+        browser.enter(client)
     fields = dict(TYPED)
     if (endpoint, "GET") in MATRIX:
         forms = [form for form in browser.open(url).forms if urlsplit(form.action).path == url]

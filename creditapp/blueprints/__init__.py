@@ -6,6 +6,7 @@ from flask import Flask
 def register_blueprints(app: Flask) -> None:
     """Let the application answer on every URL there is."""
     from creditapp.blueprints import (  # noqa: PLC0415  (they need the models)
+        account,
         auth,
         credits,
         imports,
@@ -18,5 +19,5 @@ def register_blueprints(app: Flask) -> None:
         users,
     )
 
-    for blueprint in (auth, users, imports, credits, invoices, orders, payments, products, settings, search):
+    for blueprint in (auth, account, users, imports, credits, invoices, orders, payments, products, settings, search):
         app.register_blueprint(blueprint.bp)

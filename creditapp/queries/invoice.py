@@ -133,8 +133,8 @@ class LotOn:
     expires_at: datetime | None
 
 
-def find(session: Session, invoice_id: int) -> InvoiceFacts | None:
-    """Return the invoice of this number, found by the plain index on numbers."""
+def find(session: Session, invoice_id: int, *, customer_id: int | None = None) -> InvoiceFacts | None:
+    """Return the invoice of this number, found by the plain index on numbers; with a customer, only of theirs."""
     i, c, a = Invoice, Customer, CreditAccount
     statement = (
         select(i.customer_id, i.id, i.kind, i.status, i.is_gross, i.net_minor, i.tax_minor, i.total_minor)
@@ -146,6 +146,8 @@ def find(session: Session, invoice_id: int) -> InvoiceFacts | None:
         .where(i.id == invoice_id)
         .order_by(i.status == InvoiceStatus.CANCELLED, i.customer_id)
     )
+    if customer_id is not None:
+        statement = statement.where(i.customer_id == customer_id)
     row = session.execute(statement).first()
     return InvoiceFacts(*row) if row else None
 

@@ -7,6 +7,7 @@ nothing with it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ from creditapp.errors import (
     NoAddressError,
     NoLogInError,
 )
-from creditapp.models import Customer, FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, OneTimeLink
-from creditapp.services import audit, customers, request_keys
+from creditapp.models import Customer, FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, MailEvent, OneTimeLink
+from creditapp.services import audit, customers, mails, request_keys
 from creditapp.services.actor import SYSTEM, Actor, customer
 from creditapp.services.audit import Action
 from creditapp.services.customers import BY_HAND, CustomerFields
@@ -43,6 +44,9 @@ INVITATION_LIFE = timedelta(days=7)
 RESET_LIFE = timedelta(minutes=30)
 RESETS_MAX = 3
 """So many links of one log-in work at a time: who asks on somebody's behalf cannot take theirs away at once."""
+
+Linker = Callable[[str], str | None]
+"""Makes the address of a page from a link's token; None where nobody knows how we are reached: nothing is mailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +103,8 @@ def record_failure(session: Session, *, customer_id: int | None, address: str) -
     audit.record(session, Action.SIGN_IN_FAILED, Actor(SYSTEM.kind, None, address), "customer", customer_id)
 
 
-def invite(session: Session, customer_id: int, *, by: Actor, key: str) -> str | None:
-    """Invite the customer to the client area and return the token of the link; earlier invitations end.
+def invite(session: Session, customer_id: int, *, link: Linker, by: Actor, key: str) -> str | None:
+    """Invite the customer to the client area by mail, and return the token of the link; earlier invitations end.
 
     The token is shown only here: asked again under the same key, it returns None and makes no other link.
 
@@ -122,6 +126,7 @@ def invite(session: Session, customer_id: int, *, by: Actor, key: str) -> str | 
     session.execute(delete(OneTimeLink).where(*its_own))
     token = _make_link(session, LinkPurpose.INVITATION, person.email, INVITATION_LIFE, customer_id=customer_id)
     request_keys.keep(session, "invitation", key, "made")
+    _send(session, MailEvent.INVITATION, customer_id, link(token), token)
     audit.record(session, Action.CLIENT_INVITED, by, "customer", customer_id, after={"email": person.email})
     return token
 
@@ -175,8 +180,8 @@ def make_log_in(session: Session, customer_id: int, email: str, password_hash: s
         raise _unfit(error) from error
 
 
-def ask_reset(session: Session, email: str, *, address: str) -> str | None:
-    """Make a link for a new password of whoever signs in with this e-mail, and return its token; None for nobody.
+def ask_reset(session: Session, email: str, *, link: Linker, address: str) -> str | None:
+    """Send a link for a new password to whoever signs in with this e-mail, and return its token; None for nobody.
 
     Whether there is somebody must not be told: it is written down in either case, which also takes most of the time.
     """
@@ -187,6 +192,7 @@ def ask_reset(session: Session, email: str, *, address: str) -> str | None:
             session, LinkPurpose.RESET, email, RESET_LIFE, customer_id=found.customer_id, log_in_id=found.log_in_id
         )
         _forget_older_resets(session, found.log_in_id)
+        _send(session, MailEvent.PASSWORD_RESET, found.customer_id, link(token), token)
     by = Actor(SYSTEM.kind, None, address)
     audit.record(session, Action.RESET_ASKED, by, "customer", found.customer_id if found else None)
     return token
@@ -333,6 +339,12 @@ def _take_link(session: Session, token: str, purpose: LinkPurpose) -> _Taken:
     link.used_at = now(session)
     session.flush()
     return _Taken(seen.customer_id, link.log_in_id, link.email)
+
+
+def _send(session: Session, event: MailEvent, customer_id: int, url: str | None, token: str) -> None:
+    if url is not None:
+        key = f"{event}:{token_digest(token).hex()[:32]}"
+        mails.queue(session, event, customer_id=customer_id, key=key, facts={"url": url})
 
 
 def _forget_older_resets(session: Session, log_in_id: int) -> None:

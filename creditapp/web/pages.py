@@ -8,13 +8,15 @@ from typing import Any
 from flask import Flask, render_template, request, url_for
 from flask_login import current_user
 
-from creditapp.permissions import Permission, can
+from creditapp.permissions import CLIENT_AREA, Permission, at_client_door, can
 from creditapp.web.forms import BareForm, Form
 from creditapp.web.notices import pending_notices
 from creditapp.web.panel import current_panel
 from creditapp.web.statics import static_url
 
 INVALID = 422
+_CLIENT_SECTIONS = {"statement": "credit", "invoice": "invoices", "pay": "invoices", "order": "products"}
+"""Pages of the client area that are part of another one."""
 
 
 @dataclass(slots=True)
@@ -61,10 +63,22 @@ def _skeleton() -> dict[str, Any]:
         "request_path": request.path,
         "company_name": current_panel().company_name,
         "today": current_panel().today(),
+        "home_url": CLIENT_AREA if at_client_door() else "/",
     }
     if not current_user.is_authenticated:
         return {**base, "nav": [], "viewer": None, "notices": pending_notices()}
     panel = current_panel()
+    if current_user.is_customer:
+        return {
+            **base,
+            "nav": _client_navigation(),
+            "viewer": Reader(current_user.name, "", str(panel.zone)),
+            "currency": panel.currency,
+            "credits_enabled": panel.credits_enabled,
+            "notices": pending_notices(),
+            "sign_out_url": url_for("account.sign_out"),
+            "sign_out_form": BareForm(sent=False),
+        }
     return {
         **base,
         "nav": _navigation(),
@@ -89,6 +103,15 @@ def _navigation() -> list[NavItem]:
     if can(Permission.SETTINGS_READ):
         billing.children.append(_item("Settings", "settings.show"))
     return [_item("Users", "users.index", "users"), billing]
+
+
+def _client_navigation() -> list[NavItem]:
+    names = {"Home": "home", "Credit": "credit", "Invoices": "invoices", "Order": "products", "Profile": "profile"}
+    here = (request.endpoint or "").removeprefix("account.")
+    return [
+        NavItem(label, url_for(f"account.{name}"), current=_CLIENT_SECTIONS.get(here, here) == name)
+        for label, name in names.items()
+    ]
 
 
 def _item(label: str, endpoint: str, icon: str = "") -> NavItem:

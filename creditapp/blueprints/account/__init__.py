@@ -1,0 +1,7 @@
+"""The client area: what a customer sees and does. Nobody sees anything of another customer."""
+
+from flask import Blueprint
+
+bp = Blueprint("account", __name__, url_prefix="/account")
+
+from creditapp.blueprints.account import invoices, ordering, paying, profile, routes, signing, statements  # noqa: E402, F401  (views register themselves)

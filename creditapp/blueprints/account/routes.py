@@ -1,0 +1,132 @@
+"""The first page of the client area, and the credit history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+
+from creditapp.blueprints.account import bp
+from creditapp.blueprints.account.finding import own_profile
+from creditapp.blueprints.account.words import plain as words_of
+from creditapp.blueprints.invoices.detail import is_overdue
+from creditapp.db import db, snapshot
+from creditapp.models import CreditEntry
+from creditapp.permissions import customer_only
+from creditapp.queries import account, lots, upcoming
+from creditapp.queries.customers import Profile
+from creditapp.services import ledger
+from creditapp.web import lists
+from creditapp.web.clients import current_client
+from creditapp.web.exports import Number, csv_response
+from creditapp.web.filters import local_day, plain
+from creditapp.web.lists import Column, Page, Sort
+from creditapp.web.pages import render_page
+from creditapp.web.panel import current_panel
+from creditapp.web.throttle import EXPORTS, limiter
+
+NEWEST = 5
+COLUMNS = (
+    Column("Day"),
+    Column("What"),
+    Column("Amount", numeric=True),
+    Column("Balance", numeric=True),
+)
+OPEN_COLUMNS = (Column("Invoice"), Column("Due"), Column("To pay", numeric=True), Column(""))
+HEADINGS = ("Day", "Reference", "What", "Remark", "Amount", "Balance")
+_BY_SEQ = Sort((CreditEntry.__table__.c.seq,), descending=True, read=lambda values: [_whole(values[0])])
+
+
+@bp.route("")
+@customer_only
+def home() -> ResponseReturnValue:
+    customer, moment = own_profile(), datetime.now(UTC)
+    spendable = lots.usable(db.session(), customer.id, moment)
+    newest = account.select_entries(customer.id).order_by(CreditEntry.seq.desc()).limit(NEWEST).subquery()
+    rows = db.session.execute(account.select_entry_rows(newest).order_by(newest.c.seq.desc())).all()
+    return render_page(
+        "account/home.html",
+        customer=customer,
+        usable=spendable,
+        next_day=last_day(spendable.next_at) if spendable.next_at else None,
+        upcoming=_next_invoice(customer, spendable),
+        open=account.open_invoices(db.session(), customer.id),
+        open_columns=OPEN_COLUMNS,
+        is_overdue=is_overdue,
+        rows=rows,
+        columns=COLUMNS,
+        words_of=words_of,
+        reference=ledger.reference,
+    )
+
+
+@bp.route("/credit")
+@customer_only
+def credit() -> ResponseReturnValue:
+    customer = own_profile()
+    path = url_for("account.credit")
+    return render_page(
+        "account/credit.html",
+        customer=customer,
+        page=_page(customer, request.args, path),
+        columns=COLUMNS,
+        words_of=words_of,
+        reference=ledger.reference,
+    )
+
+
+@bp.route("/credit.csv")
+@customer_only
+@limiter.limit(EXPORTS)
+def export_credit() -> ResponseReturnValue:
+    return csv_response("credit.csv", HEADINGS, _lines(current_client().id))
+
+
+def last_day(expires_at: datetime) -> str:
+    """Return the last day on which credit that lapses at this moment can be used."""
+    return local_day(expires_at - timedelta(microseconds=1))
+
+
+def _next_invoice(customer: Profile, spendable: lots.Usable) -> upcoming.Upcoming | None:
+    return upcoming.next_invoice(
+        db.session(),
+        customer.id,
+        spendable.usable_minor,
+        today=current_panel().today(),
+        is_frozen=customer.frozen_at is not None,
+        override=customer.automatic_credit,
+    )
+
+
+def _page(customer: Profile, args: Mapping[str, str], path: str) -> Page:
+    cursor = lists.read_cursor(args, _BY_SEQ)
+    inner = lists.select_page(account.select_entries(customer.id), _BY_SEQ, cursor).subquery()
+    forwards = cursor is not None and cursor.backwards
+    order = inner.c.seq.asc() if forwards else inner.c.seq.desc()
+    return lists.make_page(
+        db.session.execute(account.select_entry_rows(inner).order_by(order)).all(),
+        cursor,
+        key_of=lambda row: (row.seq,),
+        url=lambda **place: lists.link(path, place),
+        noun="changes",
+        total=lists.counted(customer.entries),
+    )
+
+
+def _lines(customer_id: int) -> Iterator[tuple[Any, ...]]:
+    with snapshot() as session:
+        wanted = account.select_entries(customer_id).subquery()
+        statement = account.select_entry_rows(wanted).order_by(wanted.c.seq.desc())
+        for row in session.execute(statement.execution_options(yield_per=1000)):
+            amounts = Number(plain(row.amount_minor)), Number(plain(row.balance_after_minor))
+            reference = ledger.reference(customer_id, row.seq)
+            yield (row.day.isoformat(), reference, words_of(row), row.customer_note, *amounts)
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401  (what JSON held)
+    if type(value) is not int or not 0 <= value <= 2**53:
+        raise ValueError("no whole number")
+    return value
