@@ -5,10 +5,21 @@ from creditapp.gateways.protocol import (
     Gateway,
     GatewayError,
     Refunded,
+    RefusedError,
     SignatureError,
     Started,
     Told,
     ToldKind,
 )
 
-__all__ = ["Asked", "Gateway", "GatewayError", "Refunded", "SignatureError", "Started", "Told", "ToldKind"]
+__all__ = [
+    "Asked",
+    "Gateway",
+    "GatewayError",
+    "Refunded",
+    "RefusedError",
+    "SignatureError",
+    "Started",
+    "Told",
+    "ToldKind",
+]

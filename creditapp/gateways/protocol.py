@@ -13,6 +13,10 @@ class GatewayError(Exception):
     """A gateway did not answer, or answered no; the message is for staff and holds no secret."""
 
 
+class RefusedError(GatewayError):
+    """A gateway answered no, and would do so again; otherwise asking again may help."""
+
+
 class SignatureError(GatewayError):
     """A call-back was not signed by the gateway, or too long ago."""
 
@@ -148,5 +152,6 @@ class Gateway(Protocol):
         """Send so much of a capture back; the same key sends it once.
 
         Raises:
-            GatewayError: it refused, or did not answer; asking again under the same key is safe.
+            RefusedError: it will not be sent, whoever asks.
+            GatewayError: it did not answer; asking again under the same key is safe.
         """
