@@ -33,7 +33,7 @@ from sqlalchemy import (
     union,
 )
 
-from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Customer
+from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Customer, Invoice
 from creditapp.text import fold
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ CUSTOMERS_MAX = 25
 RARE_MAX = 2000
 ID_MAX = 2**53
 _REFERENCE = re.compile(r"(?:CR-)?([1-9][0-9]{0,15})-([1-9][0-9]{0,15})", re.ASCII | re.IGNORECASE)
+_INVOICE = re.compile(r"(?:inv(?:oice)?\s*)?#?([1-9][0-9]{0,15})", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"(#?)([1-9][0-9]{0,15})", re.ASCII)
 _LAST = "\U0010ffff"
 _CUSTOMER_INDEX = table("customer_search", column("rowid", Integer), column("customer_search", Text))
@@ -94,6 +95,8 @@ class Found:
     has_more: bool = False
     entry: EntryKey | None = None
     """The entry whose reference it is."""
+    invoice_id: int | None = None
+    """The invoice whose number it is; a user may have the same number."""
     is_exact: bool = False
     """It is the mark of one row, `#1108` or `CR-1108-17`, whether there is such a row or not."""
     is_too_short: bool = False
@@ -103,21 +106,31 @@ class Found:
     @property
     def only_customer(self) -> int | None:
         """The one customer it can mean."""
-        return self.customers[0].id if len(self.customers) == 1 and self.entry is None else None
+        is_alone = len(self.customers) == 1 and self.entry is None and self.invoice_id is None
+        return self.customers[0].id if is_alone else None
+
+    @property
+    def only_invoice(self) -> int | None:
+        """The one invoice it can mean."""
+        return None if self.customers else self.invoice_id
 
 
-def find(session: Session, typed: str, *, with_entries: bool, most: int = CUSTOMERS_MAX) -> Found:
-    """Return what `typed` (see `typed_text`) may mean: an entry by its reference, or customers."""
+def find(
+    session: Session, typed: str, *, with_entries: bool, with_invoices: bool = False, most: int = CUSTOMERS_MAX
+) -> Found:
+    """Return what `typed` (see `typed_text`) may mean: an entry or an invoice by its number, or customers."""
     reference = read_reference(typed) if with_entries else None
     if reference is not None and _exists(session, reference):
         return Found(entry=reference, is_exact=True)
     is_marked = _number(typed)[1]
+    invoice_id = _invoice(session, typed) if with_invoices else None
     if len(fold(typed)) < LETTERS_MIN and not is_marked:
-        return Found(is_too_short=True)
+        return Found(invoice_id=invoice_id, is_too_short=True)
     rows = _best_first(session, typed, most + 1)
     return Found(
         customers=rows[:most],
         has_more=len(rows) > most,
+        invoice_id=invoice_id,
         is_exact=is_marked or reference is not None,
         may_be_noted=with_entries and reference is None and not is_marked and can_search_notes(typed),
     )
@@ -184,6 +197,14 @@ def _exists(session: Session, key: EntryKey) -> bool:
     e = CreditEntry
     statement = select(e.seq).where(e.customer_id == key.customer_id, e.seq == key.seq)
     return session.execute(statement).first() is not None
+
+
+def _invoice(session: Session, typed: str) -> int | None:
+    """Return the number of the invoice that `#1234`, `1234` or `invoice 1234` names, if there is one."""
+    match = _INVOICE.fullmatch(typed)
+    if match is None or int(match[1]) > ID_MAX:
+        return None
+    return session.execute(select(Invoice.id).where(Invoice.id == int(match[1]))).scalar()
 
 
 def _best_first(session: Session, typed: str, most: int) -> list[Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from creditapp.models import Role
 from tests.browser import Browser, Page
-from tests.factories import give, make_customer, make_staff
+from tests.factories import give, make_customer, make_invoice, make_staff
 
 SEARCH = "/admin/search"
 ANSWERS = (
@@ -50,6 +50,27 @@ def test_whoever_alone_can_be_meant_is_opened(browser: Browser, typed: str) -> N
     make_customer(name="Amara Adeyemi", company="Brightloom", email="ada@x.example", external_id="X-77")
 
     assert search(browser, typed).path == "/admin/users/2"
+
+
+@pytest.mark.parametrize("typed", ["#{}", "{}", "invoice {}", "Invoice #{}", "INV {}"])
+def test_the_number_of_an_invoice_leads_straight_to_it(browser: Browser, typed: str) -> None:
+    owner = make_customer()
+    number = make_invoice(owner)
+    while number <= owner:  # a number that no user has
+        number = make_invoice(owner)
+
+    page = search(browser, typed.format(number))
+
+    assert page.path == f"/admin/billing/invoices/{number}"
+
+
+def test_a_number_that_a_user_and_an_invoice_have_leads_to_both(browser: Browser) -> None:
+    number = make_invoice(make_customer(name="Ana Duarte"))
+
+    page = search(browser, f"#{number}")
+
+    assert names(page) == ["Ana Duarte #1"]
+    assert page.link(f"Invoice #{number}") == f"/admin/billing/invoices/{number}"
 
 
 def test_several_are_listed_by_name_with_their_balances(browser: Browser) -> None:

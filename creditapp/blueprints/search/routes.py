@@ -19,9 +19,13 @@ COLUMNS = (Column("Customer"), Column("Email"), Column("Status"), Column("Balanc
 @requires(Permission.CUSTOMER_READ)
 def find() -> ResponseReturnValue:
     typed = search.typed_text(request.args.get("q", ""))
-    found = search.find(db.session(), typed, with_entries=can(Permission.CREDIT_READ))
+    found = search.find(
+        db.session(), typed, with_entries=can(Permission.CREDIT_READ), with_invoices=can(Permission.INVOICE_READ)
+    )
     if found.entry is not None:
         return redirect(url_for("users.entry", customer_id=found.entry.customer_id, seq=found.entry.seq))
+    if found.only_invoice is not None:
+        return redirect(url_for("invoices.show", invoice_id=found.only_invoice))
     if found.only_customer is not None:
         return redirect(url_for("users.show", customer_id=found.only_customer))
     return render_page(
@@ -40,9 +44,9 @@ def find() -> ResponseReturnValue:
 def _nothing(typed: str, found: Found) -> tuple[str, str, None]:
     """Say what stands where nobody was found."""
     if found.is_too_short:
-        hint = "A name, an email address, a company; or a number like #1108, a reference like CR-1108-17."
+        hint = "A name, an email address, a company; or a number like #1108, an invoice, a reference like CR-1108-17."
         return "Type at least two letters", hint, None
     if found.is_exact:
-        hint = "Check the number. References look like CR-1108-17, users’ numbers like #1108."
+        hint = "Check the number. References look like CR-1108-17, numbers of users and invoices like #1108."
         return f"There is no {visible(typed)}", hint, None
     return "Nobody matches", "Try fewer letters, or another word of the name, the company or the email address.", None
