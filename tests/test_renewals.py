@@ -362,3 +362,17 @@ def test_a_refused_sweep_goes_on_with_the_next(app: Flask) -> None:
     used = daily.use_on_due(moment("2026-03-10 00:00"), date(2026, 3, 10))
 
     assert (used.refused, used.invoices, used.credit_minor) == (1, 1, 100)
+
+
+def test_a_subscription_that_was_turned_back_moves_on_without_a_second_invoice(app: Flask) -> None:
+    customer_id = make_customer(5000)
+    make_subscription(customer_id, next_due_on=date(2026, 4, 1))
+    _renew(app)
+    transact(lambda session: session.execute(update(Subscription).values(next_due_on=date(2026, 4, 1))))
+
+    again = _renew(app)
+
+    assert "0 invoices made" in again.stdout
+    assert len(_invoices(customer_id)) == 1
+    assert balance_of(customer_id) == 4000
+    assert db.session.execute(select(Subscription.next_due_on)).scalar_one() == date(2026, 5, 1)
