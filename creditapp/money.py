@@ -151,6 +151,11 @@ def tax_within(gross_minor: int, tax_bp: int) -> int:
     return _divided(gross_minor * tax_bp, RATE_WHOLE + tax_bp)
 
 
+def part_of(minor: int, rate_bp: int) -> int:
+    """Return this part of an amount, in basis points of it, rounded half away from zero."""
+    return _divided(minor * rate_bp, RATE_WHOLE)
+
+
 def _divided(part: int, whole: int) -> int:
     rounded = (2 * abs(part) + whole) // (2 * whole)
     return -rounded if part < 0 else rounded

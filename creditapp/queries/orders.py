@@ -12,7 +12,7 @@ from sqlalchemy import select
 from creditapp.models import CreditAccount, InvoiceKind, InvoiceStatus, Product, Setting
 from creditapp.queries import lots
 from creditapp.queries.settings import read_rules
-from creditapp.services import checkout, invoices
+from creditapp.services import checkout, invoices, promos
 from creditapp.services.credits.applying import PROBLEMS
 from creditapp.services.credits.rule import Owed, Trigger, decide
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from creditapp.services.checkout import OrderLine
+    from creditapp.services.offers import Offer
 
 CHOICES_MAX = 1_000
 
@@ -47,6 +48,8 @@ class Quote:
     """How much would be: what was chosen, or the most."""
     why_not: str
     """Why none can be used; empty where some can."""
+    brings: Offer | None = None
+    """What the code brings."""
 
     @property
     def to_pay_minor(self) -> int:
@@ -60,20 +63,21 @@ def sold(session: Session) -> list[Sold]:
     return [Sold(*row) for row in session.execute(statement)]
 
 
-def quote(
+def quote(  # noqa: PLR0913  (one argument for each field of the form)
     session: Session,
     customer_id: int,
     lines: Sequence[OrderLine],
     *,
     use_credit: bool,
     credit_minor: int | None,
+    code: str = "",
     today: date,
     moment: datetime,
 ) -> Quote:
     """Return what `checkout.place` would come to now; nothing is locked, so the service decides anew.
 
     Raises:
-        ProductError, InvoiceAmountError: what `checkout.place` raises.
+        ProductError, InvoiceAmountError, CodeError: what `checkout.place` raises.
     """
     found = {row.id: row for row in session.execute(checkout.select_sold([line.product_id for line in lines]))}
     charges = [checkout.charge(found.get(line.product_id), line, subscription_id=None, today=today) for line in lines]
@@ -81,7 +85,10 @@ def quote(
     _rows, sums = invoices.price(charges, is_gross=is_gross)
     a = CreditAccount
     frozen_at = session.execute(select(a.frozen_at).where(a.customer_id == customer_id)).scalar_one_or_none()
+    brings = promos.check(session, customer_id, code, sums.total_minor) if code else None
     usable_minor = lots.usable(session, customer_id, moment).usable_minor
+    if brings is not None and not brings.when_paid:
+        usable_minor += brings.amount_minor
     owed = Owed(InvoiceKind.ORDER, InvoiceStatus.UNPAID, sums.total_minor, sums.eligible_minor, 0, is_being_paid=False)
     decision = decide(
         read_rules(session), owed, usable_minor, trigger=Trigger.CHECKOUT, is_frozen=frozen_at is not None
@@ -95,4 +102,5 @@ def quote(
         most_minor,
         chosen_minor if use_credit else 0,
         "" if most_minor or not sums.total_minor else PROBLEMS[decision.why[0]],
+        brings,
     )

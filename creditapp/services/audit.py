@@ -46,6 +46,8 @@ class Action(StrEnum):
     REASON_EDITED = "reason_edited"
     PRODUCT_CREATED = "product_created"
     PRODUCT_EDITED = "product_edited"
+    PROMO_CREATED = "promo_created"
+    PROMO_EDITED = "promo_edited"
     SUBSCRIPTION_CREATED = "subscription_created"
     SUBSCRIPTION_EDITED = "subscription_edited"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, insert, select
 from creditapp.db import Base, now
 from creditapp.errors import InvoiceAmountError, NotApplicableError, ProductError
 from creditapp.models import Cycle, Invoice, InvoiceKind, InvoiceStatus, Product, Subscription, SubscriptionStatus
-from creditapp.services import bills, credits, customers, invoices, ledger, periods, request_keys
+from creditapp.services import bills, credits, customers, invoices, ledger, periods, promos, referrals, request_keys
 from creditapp.services.credits import Trigger
 from creditapp.services.invoices import Line
 from creditapp.statements import run
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from creditapp.services.actor import Actor
+    from creditapp.services.invoices import Made
+    from creditapp.services.ledger import Account, Panel
+    from creditapp.services.offers import Offer
 
 SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
 LINES_MAX = 20
@@ -49,6 +52,8 @@ class Placed:
     why_not: str = ""
     """Why no credit was used although it was wanted."""
     replayed: bool = False
+    brings: Offer | None = None
+    """What the code of the order brings, or has brought."""
 
     @property
     def to_pay_minor(self) -> int:
@@ -64,6 +69,7 @@ def place(  # noqa: PLR0913  (one argument for each field of the form)
     first_subscription_id: int,
     use_credit: bool,
     credit_minor: int | None = None,
+    code: str = "",
     by: Actor,
     key: str,
 ) -> Placed:
@@ -72,36 +78,39 @@ def place(  # noqa: PLR0913  (one argument for each field of the form)
     What renews becomes a subscription whose first period begins today; it is active once the invoice is paid. Their
     ids from `first_subscription_id` on, one for each line, and the invoice's were reserved before. With `use_credit`,
     `credit_minor` of credit is used, or as much as there is; where none can be, none is, and the order stands. The
-    automatic rules do not bind: it is somebody's choice. Safe to repeat under the same key.
+    automatic rules do not bind: it is somebody's choice. A promo or referral `code` is used up with the order; what a
+    promo code brings at once can pay for the order already. Safe to repeat under the same key.
 
     Raises:
         ProductError: a product is not there, or not sold any more.
         InvoiceAmountError: the lines come to no invoice.
+        CodeError: the code is not taken.
         ApplyExceedsError: more credit is chosen than is due or usable.
         CustomerNotFoundError, CustomerClosedError: there is no such customer, or nothing is sold to them any more.
         FormReusedError: the key has placed another order.
     """
     customers.lock_settings(session)
-    content = (customer_id, _content(lines), use_credit, credit_minor, by.kind, by.id)
+    content = (customer_id, _content(lines), use_credit, credit_minor, code, by.kind, by.id)
     earlier = request_keys.claim(session, "order", key, content)
     if earlier is not None:
         return _find_placed(session, customer_id, int(earlier))
-    _account, panel, _rest = ledger.open_account(session, customer_id, "", (), debit=False)
+    account, panel, _rest = ledger.open_account(session, customer_id, "", (), debit=False)
     today = panel.day_of(now(session))
     charges = _charge(session, customer_id, lines, first_subscription_id, today)
     made = invoices.create(session, customer_id, invoice_id, charges, by=by, key=key, kind=InvoiceKind.ORDER)
     request_keys.keep(session, "order", key, str(invoice_id))
+    brings = _use_code(session, account, panel, made, code, by) if code else None
     if not use_credit or made.status != InvoiceStatus.UNPAID:
-        return Placed(invoice_id, made.total_minor, 0, made.status)
+        return Placed(invoice_id, made.total_minor, 0, made.status, brings=brings)
     try:
         applied = credits.apply(
             session, customer_id, invoice_id, credit_minor, by=by, key=key, trigger=Trigger.CHECKOUT
         )
     except NotApplicableError as refusal:
         _say_why_not(session, customer_id, invoice_id, refusal, by)
-        return Placed(invoice_id, made.total_minor, 0, made.status, refusal.problem)
+        return Placed(invoice_id, made.total_minor, 0, made.status, refusal.problem, brings=brings)
     status = InvoiceStatus.PAID if applied.is_paid else InvoiceStatus.UNPAID
-    return Placed(invoice_id, made.total_minor, applied.decision.amount_minor, status)
+    return Placed(invoice_id, made.total_minor, applied.decision.amount_minor, status, brings=brings)
 
 
 def select_sold(product_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
@@ -181,6 +190,16 @@ def _subscribed_as(line: OrderLine) -> str:
     if line.quantity == 1:
         return line.label
     return f"{line.quantity} × {line.label}" if line.label else f"{line.quantity} pieces"
+
+
+def _use_code(session: Session, account: Account, panel: Panel, made: Made, code: str, by: Actor) -> Offer:
+    """Use the code in the order that has just been made, and return what it brings."""
+    offer = promos.check(session, made.customer_id, code, made.total_minor, invoice_id=made.id)
+    if offer.promo_id is None:
+        referrals.note(session, made.customer_id, made.id, offer)
+    else:
+        promos.use(session, account, panel, made.id, offer, by=by)
+    return offer
 
 
 def _say_why_not(session: Session, customer_id: int, invoice_id: int, refusal: NotApplicableError, by: Actor) -> None:

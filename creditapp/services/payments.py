@@ -19,7 +19,7 @@ from creditapp.errors import (
 )
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind, Payment
 from creditapp.money import AMOUNT_MINOR_MAX
-from creditapp.services import ledger
+from creditapp.services import ledger, orders_paid
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, move_on, select_bill, write
 from creditapp.services.ledger import Account, Entry, Panel, Posting
 
@@ -179,6 +179,9 @@ def record(  # noqa: PLR0913  (one argument for each field of the form)
     )
     paid = tuple(_pay(session, bills[share.invoice_id], share, payment_id, by) for share in plan.shares)
     _add_funds(session, account, panel, [bill for bill, is_paid in paid if is_paid], payment_id, by)
+    for bill, is_paid in paid:
+        if is_paid:
+            orders_paid.paid(session, account, panel, bill)
     entry = None
     if plan.kind is not None:
         posting = _credit_posting(plan, payment_id, by=by, key=key, content=content)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import url_for
 
-from creditapp.db import db, transact
+from creditapp.db import db, transact, transact_soon
 from creditapp.errors import DomainError
-from creditapp.services import arrivals
+from creditapp.services import arrivals, referrals
 from creditapp.services.arrivals import Used
 from creditapp.web.filters import money
 from creditapp.web.notices import notify
@@ -34,6 +34,21 @@ def use_at_once(customer_id: int) -> None:
         words = f"{said}{more}. The balance is {money(used[-1].balance_after_minor)} now."
         links = [(f"Invoice #{one.invoice_id}", _url(one)) for one in used[:SAID_MAX]]
         notify(lead, words, links=links)
+
+
+def bring_referral(customer_id: int) -> None:
+    """Give both sides of a referral their credit, if the customer's first order has just been paid.
+
+    What cannot be given now (somebody else is writing) comes with the next tick.
+    """
+    if not referrals.is_waiting(db.session(), customer_id):
+        return
+    try:
+        granted = transact_soon(referrals.grant, customer_id)
+    except DomainError:
+        return
+    if granted:
+        notify("Referral credited.", "The first order is paid: both sides have their credit.")
 
 
 def _said(one: Used) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from creditapp.db import db
+from creditapp.db import db, transact
 from creditapp.models import Cycle, Invoice, Role, Subscription
+from creditapp.services import referrals
 from tests.browser import Browser, Page
 from tests.factories import balance_of, change_settings, close_customer, make_customer, make_product, make_staff
+from tests.services.test_promos import make_promo
 
 
 def new(customer_id: int) -> str:
@@ -216,3 +218,40 @@ def test_the_users_page_leads_there(agent: Browser) -> None:
     customer = make_customer()
 
     assert agent.open(f"/admin/users/{customer}").links["New order"].endswith(new(customer))
+
+
+def test_a_code_says_what_it_brings_before_and_after(agent: Browser) -> None:
+    customer, product = make_customer(), make_product("VPS", price_minor=4000)
+    make_promo("Spring-25", percent_bp=2500, days_to_expiry=30)
+    form = agent.open(new(customer))
+
+    page = agent.submit(form, form="Update summary", product_1=product, code="spring-25", use_credit=True)
+
+    assert "The code Spring-25 brings $10.00 of credit at once, usable until" in page.text
+    assert (summary(page)[:3], page.value("code"), placed()) == (["$40.00", "$10.00", "$30.00"], "spring-25", None)
+    page = agent.submit(page, form="Place order")
+    assert page.flashes[0].startswith("Order placed. Total $40.00: credit $10.00, to pay $30.00. The code Spring-25")
+    assert balance_of(customer) == 0
+
+
+@pytest.mark.parametrize("button", ["Update summary", "Place order"])
+def test_a_code_that_is_not_taken_is_refused_beside_its_box(agent: Browser, button: str) -> None:
+    customer, product = make_customer(), make_product("VPS", price_minor=4000)
+
+    page = agent.submit(new(customer), form=button, product_1=product, code="sprnig")
+
+    assert page.status == 422
+    assert page.errors("code") == ["There is no code \u201csprnig\u201d. Check how it is spelt."]
+    assert (page.value("product_1"), page.value("code"), placed()) == (str(product), "sprnig", None)
+
+
+def test_a_referral_is_credited_when_credit_pays_the_first_order(agent: Browser) -> None:
+    change_settings(referrals_enabled=True, referred_minor=500, referrer_minor=700)
+    friend, customer = make_customer(email="friend@customer.example"), make_customer(4000)
+    product = make_product("VPS", price_minor=4000)
+
+    code = transact(referrals.code_of, friend)
+    page = agent.submit(new(customer), form="Place order", product_1=product, code=code)
+
+    assert page.flashes[1:] == ["Referral credited. The first order is paid: both sides have their credit."]
+    assert (balance_of(customer), balance_of(friend)) == (500, 700)

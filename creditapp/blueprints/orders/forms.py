@@ -15,6 +15,7 @@ from creditapp.queries import orders
 from creditapp.queries.orders import Sold
 from creditapp.services.checkout import LABEL_CHARS_MAX, LINES_MAX, OrderLine
 from creditapp.services.invoices.lines import QUANTITY_MAX
+from creditapp.services.offers import CODE_CHARS_MAX
 from creditapp.services.subscriptions import LOCATION_CHARS_MAX
 from creditapp.web import urls
 from creditapp.web.fields import AmountField, CountField, LineField, SubmissionField
@@ -49,6 +50,7 @@ class OrderForm(Form):
 
     use_credit = BooleanField("Use credit")
     credit = AmountField("Amount of credit", required=False)
+    code = LineField("Promo or referral code", chars_max=CODE_CHARS_MAX)
     submission = SubmissionField()
 
     def __init__(self, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)

@@ -18,6 +18,8 @@ from creditapp.queries.customers import Profile
 from creditapp.queries.orders import Quote
 from creditapp.services import checkout, customers, numbers
 from creditapp.services.checkout import Placed
+from creditapp.web.arrived import bring_referral
+from creditapp.web.codes import brings_words
 from creditapp.web.fields import refuse
 from creditapp.web.filters import money
 from creditapp.web.notices import notify
@@ -50,12 +52,14 @@ def create(customer_id: int) -> ResponseReturnValue:
             first_subscription_id=transact(numbers.reserve, "subscriptions", len(form.lines)),
             use_credit=form.use_credit.data,
             credit_minor=form.credit_minor,
+            code=form.code.text,
             by=current_actor(),
             key=form.submission.key,
         )
     except DomainError as error:
         return _form(form, customer, status=_refuse(form, error))
     _announce(placed)
+    bring_referral(customer_id)
     return redirect(url_for("invoices.show", invoice_id=placed.invoice_id))
 
 
@@ -79,6 +83,8 @@ def _announce(placed: Placed) -> None:
     )
     if placed.why_not:
         split = f"{split} No credit was used: {placed.why_not}"
+    if placed.brings is not None:
+        split = f"{split} {brings_words(placed.brings)}"
     notify("Order placed.", split)
 
 
@@ -99,6 +105,7 @@ def _form(form: OrderForm, customer: Profile, *, status: int = 200, is_valid: bo
         usable_minor=usable_minor,
         can_use=_can_use(customer, usable_minor),
         quote=quote,
+        brings=brings_words(quote.brings) if quote and quote.brings else "",
         more_rows=len(form.rows) < checkout.LINES_MAX,
     )
 
@@ -120,6 +127,7 @@ def _quote(form: OrderForm, customer: Profile) -> Quote | None:
             form.lines,
             use_credit=form.use_credit.data,
             credit_minor=form.credit_minor,
+            code=form.code.text,
             today=current_panel().today(),
             moment=datetime.now(UTC),
         )

@@ -28,7 +28,7 @@ from creditapp.queries.customers import Profile
 from creditapp.services import arrivals, customers, numbers, payments, receipts
 from creditapp.services.payments import Plan, Recorded
 from creditapp.web import urls
-from creditapp.web.arrived import use_at_once
+from creditapp.web.arrived import bring_referral, use_at_once
 from creditapp.web.fields import refuse
 from creditapp.web.filters import money, plain
 from creditapp.web.lists import Column, link
@@ -83,6 +83,7 @@ def _record(form: PaymentForm, customer: Profile) -> ResponseReturnValue:
     except DomainError as error:
         return _form(form, customer, status=place(form, error))
     _announce(recorded)
+    bring_referral(customer.id)
     use_at_once(customer.id)
     return redirect(url_for("payments.show", payment_id=recorded.payment_id))
 

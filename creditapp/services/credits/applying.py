@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from creditapp.db import now
 from creditapp.errors import ApplyExceedsError, NotApplicableError
 from creditapp.models import Customer, InvoiceStatus, Kind, Setting
-from creditapp.services import ledger
+from creditapp.services import ledger, orders_paid
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.bills import Bill, lock_call, move_on, read_bill, write
 from creditapp.services.credits.rule import Decision, Owed, Rules, Trigger, Why, decide
@@ -195,6 +195,7 @@ def _post(  # noqa: PLR0913
     is_paid = bill.status == InvoiceStatus.PAID
     if is_paid:
         move_on(session, bill.customer_id, bill.id)
+        orders_paid.paid(session, account, panel, bill)
     return Applied(bill.id, decision, entry, is_paid)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from creditapp.db import now
 from creditapp.errors import CustomerClosedError, InvoiceStateError
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
-from creditapp.services import ledger
+from creditapp.services import ledger, orders_paid
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, drop_pending, lock_call, move_back, read_bill, write
 from creditapp.services.credits.applying import RULES
 from creditapp.services.credits.removing import grace_of, moves_back, net_draws_call
@@ -136,6 +136,7 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     undone = move_back(session, customer_id, bill.id) if undo_renewals else []
     if bill.kind == InvoiceKind.ORDER:
         drop_pending(session, customer_id, bill.id, panel.day_of(now(session)))
+    orders_paid.undone(session, account, panel, bill, by=by)
     facts = {
         "was": str(was),
         "entries": [entry.seq for entry in entries],
