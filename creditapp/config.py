@@ -41,6 +41,8 @@ class Config:
     """Where customers and gateways reach us, without a slash at the end; empty: as the request says."""
     sandbox_key: bytes = b""
     """Signs what the sandbox gateway tells us."""
+    sandbox_allowed: bool = True
+    """The sandbox moves no money: over HTTPS, where customers are real, it must be asked for."""
     stripe_secret_key: str = ""
     stripe_webhook_secret: str = ""
     stripe_account: str = ""
@@ -80,6 +82,7 @@ class Config:
             pool_size=_number(given, "CREDITAPP_POOL_SIZE", default=10, most=200),
             public_url=_url(given, "CREDITAPP_PUBLIC_URL", ("http://", "https://")).rstrip("/"),
             sandbox_key=_kept(instance / "sandbox-key").encode(),
+            sandbox_allowed=_flag(given, "CREDITAPP_SANDBOX") or not _flag(given, "CREDITAPP_HTTPS"),
             stripe_secret_key=given.get("STRIPE_SECRET_KEY", ""),
             stripe_webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", ""),
             stripe_account=given.get("STRIPE_ACCOUNT", ""),
@@ -97,6 +100,7 @@ class Config:
             "TESTING": self.testing,
             "PUBLIC_URL": self.public_url,
             "SANDBOX_KEY": self.sandbox_key,
+            "SANDBOX_ALLOWED": self.sandbox_allowed,
             "STRIPE_SECRET_KEY": self.stripe_secret_key,
             "STRIPE_WEBHOOK_SECRET": self.stripe_webhook_secret,
             "STRIPE_ACCOUNT": self.stripe_account,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 LEDGER_KEY = b"a key of the chain that only tests use"
+SANDBOX_KEY = b"a key of the sandbox that only tests use"
 SECRET_KEY = "a secret that only tests use, and nobody else"
 
 Shelf = Callable[[str], tuple[Flask, Books]]
@@ -100,6 +101,7 @@ class Databases:
             database_url=url,
             secret_key=SECRET_KEY,
             ledger_key=LEDGER_KEY,
+            sandbox_key=SANDBOX_KEY,
             instance_path=self._instance(url),
             testing=True,
             isolation=self.isolation,

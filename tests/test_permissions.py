@@ -46,6 +46,9 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("auth.sign_in", "GET"): PUBLIC,
     ("auth.sign_in", "POST"): PUBLIC,
     ("auth.sign_out", "POST"): EVERYBODY,
+    ("sandbox.pay", "GET"): PUBLIC,
+    ("sandbox.pay", "POST"): PUBLIC,
+    ("webhooks.receive", "POST"): PUBLIC,
     ("static", "GET"): PUBLIC,
     ("account.sign_in", "GET"): PUBLIC,
     ("account.sign_in", "POST"): PUBLIC,
@@ -193,6 +196,8 @@ def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = No
         "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
         "token": "x" * 43,
+        "ref": "ss_1",
+        "gateway": "sandbox",
         "filename": "app.css",
     }
     with app.test_request_context():

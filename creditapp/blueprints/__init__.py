@@ -14,10 +14,14 @@ def register_blueprints(app: Flask) -> None:
         orders,
         payments,
         products,
+        sandbox,
         search,
         settings,
         users,
+        webhooks,
     )
 
     for blueprint in (auth, account, users, imports, credits, invoices, orders, payments, products, settings, search):
         app.register_blueprint(blueprint.bp)
+    for far_side in (sandbox, webhooks):
+        app.register_blueprint(far_side.bp)

@@ -104,12 +104,17 @@ class Refunded:
 class Gateway(Protocol):
     """One way to be paid. Methods that talk to it raise `GatewayError`, may be repeated, and have a time limit."""
 
-    name: str
-    """As it stands in the database and the address of its call-backs: `sandbox`."""
-    label: str
-    """As people see it: *Card (sandbox)*."""
-    merchant: str
-    """The account the money must come to; empty where there is only one."""
+    @property
+    def name(self) -> str:
+        """As it stands in the database and the address of its call-backs: `sandbox`."""
+
+    @property
+    def label(self) -> str:
+        """As people see it: *Card (sandbox)*."""
+
+    @property
+    def merchant(self) -> str:
+        """The account the money must come to; empty where there is only one."""
 
     @property
     def problem(self) -> str:

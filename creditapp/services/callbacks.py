@@ -55,8 +55,11 @@ _MERGES_MAX = 20
 class Teller(Protocol):
     """What call-backs need to know of the gateway that tells: every `Gateway` is one."""
 
-    name: str
-    merchant: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def merchant(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,81 @@
+"""The gateways of this installation, and the one way by which what they tell reaches the books."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from flask import current_app, has_request_context, request
+from sqlalchemy import select
+
+from creditapp.db import db, transact
+from creditapp.gateways import Gateway, GatewayError, Told
+from creditapp.gateways.bank import Bank
+from creditapp.gateways.sandbox import Sandbox
+from creditapp.models import Setting
+from creditapp.services import callbacks, numbers
+from creditapp.services.callbacks import Taken
+
+_TEXT_CHARS_MAX = 120
+_AMOUNT_MAX = 2**62
+
+
+def gateways() -> dict[str, Gateway]:
+    """Return every gateway by its name, also those that have a problem, in the order in which pages list them."""
+    config = current_app.config
+    details = db.session.execute(select(Setting.bank_details).where(Setting.id == 1)).scalar_one()
+    made: list[Gateway] = [
+        Bank(details),
+        Sandbox(config["SANDBOX_KEY"], public_url(), is_allowed=config["SANDBOX_ALLOWED"]),
+    ]
+    return {one.name: one for one in made}
+
+
+def offered() -> list[Gateway]:
+    """Return the gateways that customers may choose from: switched on in the settings, and without a problem."""
+    names = db.session.execute(select(Setting.gateways).where(Setting.id == 1)).scalar_one().split(",")
+    return [one for name, one in gateways().items() if name in names and not one.problem]
+
+
+def public_url() -> str:
+    """Return where customers and gateways reach us, without a slash at the end."""
+    given: str = current_app.config["PUBLIC_URL"]
+    if given or not has_request_context():
+        return given
+    return request.host_url.rstrip("/")
+
+
+def hear(gateway: Gateway, told: Sequence[Told], body: bytes) -> list[Taken]:
+    """Let the books follow what a gateway told, each event in a transaction of its own, and return what came of it.
+
+    Raises:
+        GatewayError: an event is named or counted in a way that cannot be kept.
+    """
+    digest = hashlib.sha256(body).digest()
+    for one in told:
+        _check(one)
+    return [_take(gateway, one, digest) for one in told]
+
+
+def _take(gateway: Gateway, told: Told, digest: bytes) -> Taken:
+    payment_id = clawback_id = 0
+    if told.kind in callbacks.MONEY and not _is_known(gateway, told):
+        payment_id = transact(numbers.reserve, "payments")
+        clawback_id = transact(numbers.reserve, "invoices")
+    return transact(callbacks.take, gateway, told, body_digest=digest, payment_id=payment_id, clawback_id=clawback_id)
+
+
+def _is_known(gateway: Gateway, told: Told) -> bool:
+    """Return whether it has been told before: then it moves nothing, and no numbers are spent on it."""
+    known = callbacks.is_known(db.session(), gateway.name, told.event_id)
+    db.session.rollback()
+    return known
+
+
+def _check(told: Told) -> None:
+    texts = (told.event_id, told.reference, told.session_ref, told.capture_ref, told.refund_ref, told.merchant)
+    amounts = (told.amount_minor, told.refunded_minor, told.disputed_minor)
+    if not told.event_id or any(len(text) > _TEXT_CHARS_MAX or not text.isprintable() for text in texts):
+        raise GatewayError("An event is named in a way that cannot be kept.")
+    if any(not 0 <= amount <= _AMOUNT_MAX for amount in amounts) or len(told.currency) > 3:  # noqa: PLR2004
+        raise GatewayError("An event counts in a way that cannot be kept.")
