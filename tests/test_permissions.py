@@ -157,7 +157,14 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("products.edit", "GET"): LEADERS,
     ("products.edit", "POST"): LEADERS,
 }
-TESTED_APART = {"auth.sign_in", "account.sign_in", "account.invitation", "account.reset"}
+TESTED_APART = {
+    "auth.sign_in",
+    "account.sign_in",
+    "account.invitation",
+    "account.reset",
+    "sandbox.pay",
+    "webhooks.receive",
+}
 DOORS = {"/sign-in", "/account/sign-in"}
 ANONYMOUS = "anonymous"
 VISITORS = [*Role, ANONYMOUS]

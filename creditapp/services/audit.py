@@ -52,6 +52,8 @@ class Action(StrEnum):
     SUBSCRIPTION_EDITED = "subscription_edited"
     SUBSCRIPTION_CANCELLED = "subscription_cancelled"
     LIMITS_SAVED = "limits_saved"
+    SUSPENSE_ASSIGNED = "suspense_assigned"
+    SUSPENSE_DISMISSED = "suspense_dismissed"
     MAIL_TEXT_SAVED = "mail_text_saved"
     MAIL_TESTED = "mail_tested"
     MAIL_SENT_AGAIN = "mail_sent_again"
