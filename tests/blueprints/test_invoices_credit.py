@@ -101,7 +101,7 @@ def test_the_section_says_why_nothing_was_applied_and_what_would_be_now(
     page = desk.open(f"{INVOICES}/{number}")
 
     assert f"No credit was applied when the invoice was new: {then}." in page.words("credit")
-    assert f"By itself, nothing would be applied: {now}." in page.words("credit")
+    assert f"Automatically, nothing would be applied: {now}." in page.words("credit")
     assert page.value("amount") == "10.00"
 
 
@@ -111,7 +111,7 @@ def test_what_would_be_applied_by_itself_is_foretold(desk: Browser) -> None:
 
     page = desk.open(f"{INVOICES}/{number}")
 
-    told = "By itself, $10.00 would be applied on the due date: the balance covers no more."
+    told = "Automatically, $10.00 would be applied on the due date: the balance covers no more."
     assert told in page.words("credit")
 
 
@@ -286,3 +286,13 @@ def test_what_was_decided_last_is_what_is_said(desk: Browser) -> None:
     page = desk.open(f"{INVOICES}/{number}")
 
     assert "Applied $3.00 of $40.00 on the due date: the balance covered no more." in page.words("credit")
+
+
+def test_what_was_decided_is_not_told_any_more_once_the_credit_was_removed(desk: Browser) -> None:
+    number = make_invoice(make_customer(5000), 4000, with_credit=True)
+    before = desk.open(f"{INVOICES}/{number}").words("credit")
+
+    desk.submit(f"{INVOICES}/{number}/credit/removal", amount="40.00")
+
+    assert "Applied $40.00 when the invoice was new" in before
+    assert "Applied $40.00" not in desk.open(f"{INVOICES}/{number}").words("credit")

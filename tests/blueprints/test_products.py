@@ -46,7 +46,7 @@ def test_a_new_product_stands_in_the_list(manager: Browser) -> None:
     page = manager.submit(NEW, form="Add product", name="  VPS   4 ", kind="server", price="19.99", tax="7.7")
 
     assert (page.path, page.flashes) == (LIST, ["Product added. VPS 4"])
-    assert page.rows("products") == [["VPS 4", "Server", "By itself", "On sale", "7.7 %", "$19.99 monthly"]]
+    assert page.rows("products") == [["VPS 4", "Server", "Automatic", "On sale", "7.7 %", "$19.99 monthly"]]
     assert found(1).tax_bp == 770
 
 
@@ -273,7 +273,7 @@ def test_who_may_only_read_sees_the_list_and_no_way_to_change_it(browser: Browse
 
     page = browser.open(LIST)
 
-    assert page.rows("products") == [["VPS 4", "Hosting", "By itself", "On sale", "0 %", "$10.00 yearly"]]
+    assert page.rows("products") == [["VPS 4", "Hosting", "Automatic", "On sale", "0 %", "$10.00 yearly"]]
     assert not {"New product", "VPS 4"} & page.links.keys()
     assert f'href="{LIST}"' in page.html
 

@@ -127,7 +127,7 @@ def test_a_printed_invoice_is_the_customers(visitor: Visitor) -> None:
     for words in ("Invoice", f"#{number}", "Priya Castillo", "Hosting", "$40.00", "Thank you!", "Balance remaining"):
         assert words in paper
     assert "$15.00" in paper
-    for words in ("Dana Ruiz", "covered no more", "Manual", "History", "By itself", "Apply", "Void"):
+    for words in ("Dana Ruiz", "covered no more", "Manual", "History", "Automatically", "Apply", "Void"):
         assert words not in paper
 
 

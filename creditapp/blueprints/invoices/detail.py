@@ -59,7 +59,7 @@ def render_invoice(invoice: InvoiceFacts, form: ApplyForm | None, *, status: int
     verdict = queries.verdict(session, invoice)
     is_open = invoice.status == InvoiceStatus.UNPAID
     told = Told(
-        words.why_last(history),
+        words.why_last(history, has_credit=invoice.has_credit),
         words.why_now(verdict) if is_open else "",
         words.why_not_by_hand(verdict.by_hand) if is_open else "",
         verdict.by_hand.amount_minor,

@@ -106,7 +106,7 @@ class DraftForm(Form):
         have = sum(row.form.is_blank for row in self.lines)
         for _more in range(max(0, min(blank - have, LINES_MAX - len(self.lines)))):
             self.lines.append_entry()
-        choices = [SelectChoice("", "Any other"), *(_option(one) for one in self.known.values())]
+        choices = [SelectChoice("", "No product"), *(_option(one) for one in self.known.values())]
         for row in self.lines:
             row.form.product.choices = list(choices)
             if row.form.product.data and row.form.product.data not in self.known:
@@ -139,7 +139,7 @@ class DraftForm(Form):
         boxes = {"description": "Say what is charged for.", "unit": "Enter a price."}
         missing = [(row[name], problem) for name, problem in boxes.items() if not (row[name].data or "").strip()]
         if row.product.data and row.product.data not in self.known:
-            missing.append((row.product, "This product is no longer offered. Choose another, or “Any other”."))
+            missing.append((row.product, "This product is no longer offered. Choose another, or “No product”."))
         missing += [
             (field, "This field was sent more than once. Send the form again.")
             for field in row

@@ -55,11 +55,12 @@ _ACTIONS = {
 }
 
 
-def why_last(history: Sequence[Happening]) -> str:
-    """Say what was decided about credit last, and why; empty where nothing has been decided yet."""
+def why_last(history: Sequence[Happening], *, has_credit: bool) -> str:
+    """Say what was decided about credit last, and why; empty where nothing was, or where all of it has gone back."""
     decided = {"credit_applied", "credit_not_applied"}
     last = next((one for one in history if one.action in decided and "why" in one.facts), None)
-    return _said(last) if last else ""
+    is_gone = last is not None and last.action == "credit_applied" and not has_credit
+    return "" if last is None or is_gone else _said(last)
 
 
 def why_now(verdict: Verdict) -> str:
@@ -67,8 +68,8 @@ def why_now(verdict: Verdict) -> str:
     decision = verdict.by_itself
     when = _WHEN[verdict.trigger]
     if decision.amount_minor:
-        return f"By itself, {money(decision.amount_minor)} would be applied {when}{_partly(decision)}."
-    return f"By itself, nothing would be applied: {_obstacle(decision.why, now=True)}."
+        return f"Automatically, {money(decision.amount_minor)} would be applied {when}{_partly(decision)}."
+    return f"Automatically, nothing would be applied: {_obstacle(decision.why, now=True)}."
 
 
 def why_not_by_hand(decision: Decision) -> str:

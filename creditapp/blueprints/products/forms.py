@@ -35,7 +35,7 @@ class ProductForm(Form):
     price = AmountField("Price", zero=True)
     cycle = SelectField("Billed", choices=[SelectChoice(str(one), one.label) for one in Cycle], validate_choice=False)
     tax = PercentField("Tax rate")
-    is_credit_automatic = BooleanField("Credit pays for it by itself")
+    is_credit_automatic = BooleanField("Automatic credit use")
     is_active = BooleanField("On sale")
     submission = SubmissionField()
     version = VersionField()
