@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from flask import flash, get_flashed_messages, url_for
+from flask import flash, get_flashed_messages, session, url_for
 
 from creditapp.permissions import Permission, can
 from creditapp.services.ledger import Entry
@@ -13,6 +13,8 @@ from creditapp.web.fields import SubmissionField
 from creditapp.web.filters import money, signed, visible
 from creditapp.web.forms import Form
 
+NOTICES_MAX = 5
+"""The newest ones that wait for a page: the cookie that holds them has little room."""
 Tone = Literal["success", "info", "warning", "error"]
 
 
@@ -79,6 +81,7 @@ def pending_notices() -> list[Notice]:
 
 def _say(message: dict[str, Any]) -> None:
     flash(message, "notice")  # type: ignore[arg-type]  # the cookie holds JSON, not only text
+    session["_flashes"] = session["_flashes"][-NOTICES_MAX:]
 
 
 def _notice(message: Any) -> Notice:  # noqa: ANN401  (what `flash` was given)
