@@ -71,6 +71,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("account.pay", "POST"): CLIENT,
     ("account.transfer", "GET"): CLIENT,
     ("account.returned", "GET"): CLIENT,
+    ("account.funds", "GET"): CLIENT,
+    ("account.funds", "POST"): CLIENT,
     ("account.products", "GET"): CLIENT,
     ("account.order", "GET"): CLIENT,
     ("account.order", "POST"): CLIENT,

@@ -33,10 +33,14 @@ def setup_command(*, wants_demo: bool) -> None:
             demo.install(instance, progress=bar.update)
     with snapshot() as session:
         sign_ins = demo.sign_ins.usable(session, demo.sign_ins.read(instance))
+        customer = demo.client.usable(session, demo.client.read(instance))
     if sign_ins:
         click.echo("Sign in as:")
         for one in sign_ins:
             click.echo(f"  {one.role.label:<14} {one.email:<22} {one.password}")
+    if customer:
+        click.echo("And as a customer, at /account:")
+        click.echo(f"  {'Customer':<14} {customer.email:<22} {customer.password}")
 
 
 def _keep_to_the_owner() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from creditapp.db import now
-from creditapp.models import CreditDay, FormDraft, LogInSession, RateWindow, RequestKey, Setting
+from creditapp.models import CreditDay, FormDraft, LogInSession, OneTimeLink, RateWindow, RequestKey, Setting
 from creditapp.services.ledger import zone
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Swept:
     rate_windows: int
     request_keys: int
     day_shards: int
+    links: int = 0
 
 
 def run(session: Session) -> Swept:
@@ -42,6 +43,7 @@ def run(session: Session) -> Swept:
         rate_windows=_drop(session, RateWindow, RateWindow.ends_at <= moment),
         request_keys=_drop(session, RequestKey, RequestKey.created_at <= moment - REQUEST_KEY_LIFE),
         day_shards=fold_days(session, _today(session, moment)),
+        links=_drop(session, OneTimeLink, OneTimeLink.ends_at <= moment),
     )
 
 

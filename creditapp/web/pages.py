@@ -106,7 +106,10 @@ def _navigation() -> list[NavItem]:
 
 
 def _client_navigation() -> list[NavItem]:
-    names = {"Home": "home", "Credit": "credit", "Invoices": "invoices", "Order": "products", "Profile": "profile"}
+    names = {"Home": "home", "Credit": "credit", "Add funds": "funds", "Invoices": "invoices"} | {
+        "Order": "products",
+        "Profile": "profile",
+    }
     here = (request.endpoint or "").removeprefix("account.")
     return [
         NavItem(label, url_for(f"account.{name}"), current=_CLIENT_SECTIONS.get(here, here) == name)

@@ -257,6 +257,36 @@ def test_an_order_of_too_much_credit_is_refused_beside_the_box(browser: Browser)
     assert page.value("label") == "shop"
 
 
+@pytest.mark.money
+def test_funds_are_asked_for_within_limits_and_paid_with_money(browser: Browser) -> None:
+    change_settings(top_up_max_minor=5000)
+    client = make_client(1000)
+    browser.enter(client)
+    page = browser.open("/account/funds")
+    assert "you may add up to $50.00" in page.text
+
+    refused = browser.submit(page, amount="50.01")
+    paying = browser.submit(refused, amount="50")
+
+    assert (refused.status, len(refused.errors("amount"))) == (422, 1)
+    assert paying.path.endswith("/pay")
+    assert "Funds are added with money, not with credit." in paying.text
+    assert "is still unpaid" in browser.open("/account/funds").text
+    assert balance_of(client.id) == 1000
+
+
+def test_no_funds_are_added_while_credits_are_off(browser: Browser) -> None:
+    client = make_client(1000)
+    browser.enter(client)
+    page = browser.open("/account/funds")
+    change_settings(credits_enabled=False)
+
+    refused = browser.submit(page, amount="10")
+
+    assert (refused.status, refused.summary) == (422, ["Credits are switched off: no funds can be added now."])
+    assert "Add funds" not in browser.open("/account").buttons
+
+
 def test_what_is_not_sold_is_not_there(browser: Browser) -> None:
     client = make_client()
     product = make_product("Old", is_active=False)

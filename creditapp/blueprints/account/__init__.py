@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("account", __name__, url_prefix="/account")
 
-from creditapp.blueprints.account import invoices, ordering, paying, profile, routes, signing, statements  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.account import funds, invoices, ordering, paying, profile, routes, signing, statements  # noqa: E402, F401  (views register themselves)

@@ -122,6 +122,13 @@ class PayForm(Form):
         return str(self.gateway.data) if self.gateway.data in self.offered else ""
 
 
+class FundsForm(Form):
+    """How much is paid in ahead."""
+
+    amount = AmountField("Amount")
+    submission = SubmissionField()
+
+
 class OrderForm(Form):
     """So many of a product, how much credit is used on it, and a code."""
 

@@ -32,6 +32,7 @@ NEWEST = 5
 COLUMNS = (
     Column("Day"),
     Column("What"),
+    Column("Remark"),
     Column("Amount", numeric=True),
     Column("Balance", numeric=True),
 )

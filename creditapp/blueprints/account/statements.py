@@ -26,6 +26,7 @@ from creditapp.web.throttle import EXPORTS, limiter
 COLUMNS = (
     Column("Day"),
     Column("What"),
+    Column("Remark"),
     Column("Amount", numeric=True),
     Column("Balance", numeric=True),
 )

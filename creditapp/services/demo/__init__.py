@@ -21,7 +21,7 @@ from creditapp.db import snapshot, transact_at
 from creditapp.models import CreditEntry, Customer, Role, Staff
 from creditapp.services import actor, audit, customers, imports, ledger
 from creditapp.services.audit import Action
-from creditapp.services.demo import sign_ins, words
+from creditapp.services.demo import client, sign_ins, words
 from creditapp.services.demo.acts import carry_out
 from creditapp.services.demo.business import Business
 from creditapp.services.demo.calendar import Calendar
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from creditapp.services.actor import Actor
 
-__all__ = ["ENTRIES", "MONTHS", "SEED", "grow", "install", "is_wanted", "play", "sign_ins"]
+__all__ = ["ENTRIES", "MONTHS", "SEED", "client", "grow", "install", "is_wanted", "play", "sign_ins"]
 
 SEED = 1
 MONTHS = 6
@@ -97,6 +97,7 @@ def install(
             progress=progress,
             business=business,
         )
+    transact_at(ends, client.create, instance)
     return posted
 
 

@@ -56,7 +56,7 @@ def read_or_make(instance: Path) -> list[SignIn]:
     """Return the sign-ins kept in this folder, with random passwords made the first time; only its owner reads them."""
     if kept := read(instance):
         return kept
-    made = [SignIn(role, f"{role}@demo.example", _password()) for role in _PEOPLE]
+    made = [SignIn(role, f"{role}@demo.example", new_password()) for role in _PEOPLE]
     descriptor = os.open(instance / FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.writelines(f"{one.role} {one.email} {one.password}\n" for one in made)
@@ -81,10 +81,10 @@ def create_colleagues(session: Session, *, by: Actor) -> dict[Role, list[int]]:
     ids: dict[Role, list[int]] = {role: [] for role in Role}
     for number, (role, name) in enumerate(_COLLEAGUES, start=2):
         email = f"{role}{number}@demo.example"
-        ids[role].append(staff.create(session, email, name, role, _password(), by=by))
+        ids[role].append(staff.create(session, email, name, role, new_password(), by=by))
     return ids
 
 
-def _password() -> str:
+def new_password() -> str:
     """Return four made-up words: easy to copy from a terminal, 53 bits to guess."""
     return "-".join("".join(secrets.choice(_CONSONANTS) + secrets.choice(_VOWELS) for _ in range(2)) for _ in range(4))
