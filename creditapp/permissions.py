@@ -58,6 +58,9 @@ class Permission(StrEnum):
     PAYMENT_EXPORT = "payment:export"
     ORDER_WRITE = "order:write"
     """Place orders for customers."""
+    MAIL_READ = "mail:read"
+    MAIL_WRITE = "mail:write"
+    """Send a mail again that has failed."""
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
 
@@ -70,6 +73,7 @@ _READS = {
     Permission.SUBSCRIPTION_READ,
     Permission.INVOICE_READ,
     Permission.PAYMENT_READ,
+    Permission.MAIL_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
@@ -78,6 +82,7 @@ _AGENT = _READS | {
     Permission.SUBSCRIPTION_WRITE,
     Permission.INVOICE_APPLY,
     Permission.ORDER_WRITE,
+    Permission.MAIL_WRITE,
 }
 _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,

@@ -23,6 +23,8 @@ from creditapp.models import (
     Direction,
     LogIn,
     LogInKind,
+    Mail,
+    MailStatus,
     Product,
     ProductKind,
     Reason,
@@ -211,6 +213,11 @@ def make_payment(customer_id: int, amount_minor: int = 1000, *invoice_ids: int, 
     return number
 
 
+def make_mail(customer_id: int, *, status: str = "sent", text: str = "Hello,\n\nthis is a mail.", **fields: Any) -> int:  # noqa: ANN401  (columns of `Mail`)
+    """Make a mail to this customer, sent unless `status` says otherwise, and return its id."""
+    return transact(_insert_mail, customer_id, {"status": status, "text": text} | fields)
+
+
 def close_customer(customer_id: int) -> None:
     """Close the customer and the account, whatever is on it."""
 
@@ -341,6 +348,26 @@ def _insert_subscription(
     keys = {"customer_id": customer_id, "id": subscription_id, "product_id": product_id}
     session.add(Subscription(**keys, **chosen, version=1, created_at=moment, updated_at=moment))
     session.flush()
+
+
+def _insert_mail(session: Session, customer_id: int, fields: dict[str, Any]) -> int:
+    moment = now(session)
+    chosen: dict[str, Any] = {
+        "key": new_key(),
+        "event": "credit_received",
+        "recipient": "brigid@customer.example",
+        "subject": "Credit was added to your account",
+        "url": "",
+        "tries": 0 if fields["status"] == MailStatus.WAITING else 1,
+        "next_try_at": moment,
+        "error": "",
+        "created_at": moment,
+        "sent_at": moment if fields["status"] == MailStatus.SENT else None,
+    } | fields
+    mail = Mail(customer_id=customer_id, **chosen)
+    session.add(mail)
+    session.flush()
+    return mail.id
 
 
 def _find_reason(session: Session, name: str) -> int:

@@ -11,6 +11,7 @@ def register_blueprints(app: Flask) -> None:
         credits,
         imports,
         invoices,
+        mails,
         orders,
         payments,
         products,
@@ -21,7 +22,8 @@ def register_blueprints(app: Flask) -> None:
         webhooks,
     )
 
-    for blueprint in (auth, account, users, imports, credits, invoices, orders, payments, products, settings, search):
+    at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
+    for blueprint in (*at_the_desk, account):
         app.register_blueprint(blueprint.bp)
     for far_side in (sandbox, webhooks):
         app.register_blueprint(far_side.bp)

@@ -28,7 +28,7 @@ from creditapp.services import days, request_keys
 from creditapp.services.mails import outbox, reminders, wording
 from creditapp.services.mails.outbox import Letter
 
-TIMEOUT_S = 10.0
+TIMEOUT_MS = "10000"
 """How long the server may take for each answer."""
 MAILS_AT_ONCE = 200
 SECONDS_A_RUN = 45.0
@@ -72,11 +72,15 @@ class Server:
 
     @classmethod
     def read(cls, url: str) -> Server:
-        """Read `smtp://user:password@host:port?tls=1&timeout=10`."""
+        """Read `smtp://user:password@host:port?tls=1&timeout_ms=10000`.
+
+        Raises:
+            ValueError: its port or time is no number.
+        """
         parts, is_tls = urlsplit(url), url.startswith("smtps:")
         asked = parse_qs(parts.query)
         starts_tls = not is_tls and asked.get("tls", ["0"])[0] == "1"
-        seconds = asked.get("timeout", [""])[0]
+        milliseconds = int(asked.get("timeout_ms", [TIMEOUT_MS])[0])
         return cls(
             host=parts.hostname or "localhost",
             port=parts.port or (465 if is_tls else 587 if starts_tls else 25),
@@ -84,7 +88,7 @@ class Server:
             starts_tls=starts_tls,
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),
-            timeout_s=float(seconds) if seconds else TIMEOUT_S,
+            timeout_s=milliseconds / 1000,
         )
 
     def connect(self, sender: str) -> smtplib.SMTP:
@@ -120,8 +124,15 @@ def run(moment: datetime | None = None) -> Mailed:
     moment = moment or datetime.now(UTC)
     done = Mailed(reminded=_remind(moment))
     url = current_app.config["SMTP_URL"]
-    if url:
-        _send_due(Server.read(url), moment, done)
+    if not url:
+        return done
+    try:
+        server = Server.read(url)
+    except ValueError:
+        done.trouble = "CREDITAPP_SMTP_URL names no server that could be spoken to."
+        log.warning("mail_server_trouble", why=done.trouble)
+        return done
+    _send_due(server, moment, done)
     return done
 
 

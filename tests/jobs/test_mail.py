@@ -92,7 +92,7 @@ def opened(office: PostOffice, **options: Any) -> Iterator[PostOffice]:  # noqa:
 def office(app: Flask) -> Iterator[PostOffice]:
     change_settings(mail_from="billing@kite.example", company_name='Kite "Hosting", <Inc.>')
     with opened(PostOffice()) as office:
-        app.config["SMTP_URL"] = f"smtp://127.0.0.1:{office.port}?timeout=5"
+        app.config["SMTP_URL"] = f"smtp://127.0.0.1:{office.port}?timeout_ms=5000"
         yield office
 
 
@@ -226,7 +226,7 @@ def test_a_server_that_is_away_costs_no_try(app: Flask, office: PostOffice) -> N
 def test_a_server_that_says_nothing_is_left_after_the_time_out(app: Flask, office: PostOffice) -> None:
     put(make_customer())
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        app.config["SMTP_URL"] = f"smtp://127.0.0.1:{silent.getsockname()[1]}?timeout=0.2"
+        app.config["SMTP_URL"] = f"smtp://127.0.0.1:{silent.getsockname()[1]}?timeout_ms=200"
         assert "timed out" in run().trouble
 
     assert outcome()[:2] == ("waiting", 0)
@@ -234,7 +234,7 @@ def test_a_server_that_says_nothing_is_left_after_the_time_out(app: Flask, offic
 
 def test_a_server_that_stops_in_the_middle_costs_one_try(app: Flask, office: PostOffice) -> None:
     office.hangs = True
-    app.config["SMTP_URL"] = f"smtp://127.0.0.1:{office.port}?timeout=0.3"
+    app.config["SMTP_URL"] = f"smtp://127.0.0.1:{office.port}?timeout_ms=300"
     put(make_customer(), "one")
     put(make_customer(), "two")
 
@@ -346,6 +346,13 @@ def test_a_certificate_nobody_vouches_for_is_refused(app: Flask, office: PostOff
         assert "CERTIFICATE_VERIFY_FAILED" in run().trouble
 
     assert other.letters == []
+
+
+@pytest.mark.parametrize("url", ["smtp://mail.example:port", "smtp://mail.example:99999", "smtp://a?timeout_ms=soon"])
+def test_a_url_that_makes_no_sense_is_told_and_breaks_nothing(app: Flask, url: str) -> None:
+    app.config["SMTP_URL"] = url
+
+    assert "CREDITAPP_SMTP_URL" in run().trouble
 
 
 def test_a_password_is_not_sent_in_the_clear() -> None:

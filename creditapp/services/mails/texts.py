@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from creditapp.db import now
 from creditapp.errors import MailSetUpError, StaleFormError
-from creditapp.models import MailEvent, MailText, Setting
+from creditapp.models import LogIn, MailEvent, MailText, Setting, Staff
 from creditapp.services import audit, request_keys
 from creditapp.services.audit import Action
 from creditapp.services.mails import wording
@@ -90,17 +90,20 @@ def restore_text(session: Session, event: MailEvent, *, version: int, by: Actor)
     _change(session, event, ("", ""), version=version, by=by)
 
 
-def send_test(session: Session, *, name: str, recipient: str, key: str, by: Actor) -> None:
-    """Have a test sent to the person who asks; the same key sends one.
+def send_test(session: Session, *, by: Actor, key: str) -> str:
+    """Have a test sent to the staff member who asks, and return to which address; the same key sends one.
 
     Raises:
         MailSetUpError: mails come from no address yet.
     """
-    if request_keys.claim(session, "mail_test", key, (by.kind, by.id)) is not None:
-        return
-    if not queue_test(session, name=name, recipient=recipient, key=f"test:{by.id}:{key}"):
-        raise MailSetUpError
-    audit.record(session, Action.MAIL_TESTED, by, "settings", 1)
+    name, recipient = session.execute(
+        select(Staff.name, LogIn.email).join(LogIn, LogIn.id == Staff.log_in_id).where(Staff.id == by.id)
+    ).one()
+    if request_keys.claim(session, "mail_test", key, (by.kind, by.id)) is None:
+        if not queue_test(session, name=name, recipient=recipient, key=f"test:{by.id}:{key}"):
+            raise MailSetUpError
+        audit.record(session, Action.MAIL_TESTED, by, "settings", 1)
+    return recipient
 
 
 def _change(session: Session, event: MailEvent, texts: tuple[str, str], *, version: int, by: Actor) -> None:
