@@ -15,6 +15,7 @@ from creditapp.models import Cycle, Invoice, InvoiceKind, InvoiceStatus, Product
 from creditapp.services import bills, credits, customers, invoices, ledger, periods, promos, referrals, request_keys
 from creditapp.services.credits import Trigger
 from creditapp.services.invoices import Line
+from creditapp.services.mails import issued as mails
 from creditapp.statements import run
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def place(  # noqa: PLR0913  (one argument for each field of the form)
     request_keys.keep(session, "order", key, str(invoice_id))
     brings = _use_code(session, account, panel, made, code, by) if code else None
     if not use_credit or made.status != InvoiceStatus.UNPAID:
+        mails.tell(session, customer_id, invoice_id)
         return Placed(invoice_id, made.total_minor, 0, made.status, brings=brings)
     try:
         applied = credits.apply(
@@ -108,7 +110,9 @@ def place(  # noqa: PLR0913  (one argument for each field of the form)
         )
     except NotApplicableError as refusal:
         _say_why_not(session, customer_id, invoice_id, refusal, by)
+        mails.tell(session, customer_id, invoice_id)
         return Placed(invoice_id, made.total_minor, 0, made.status, refusal.problem, brings=brings)
+    mails.tell(session, customer_id, invoice_id)
     status = InvoiceStatus.PAID if applied.is_paid else InvoiceStatus.UNPAID
     return Placed(invoice_id, made.total_minor, applied.decision.amount_minor, status, brings=brings)
 

@@ -31,6 +31,7 @@ from creditapp.services.credits.applying import apply_automatically, read_rules
 from creditapp.services.credits.removing import grace_of, moves_back
 from creditapp.services.invoices import Line
 from creditapp.services.ledger import Account, Move, Panel, Posting
+from creditapp.services.mails import issued as mails
 from creditapp.statements import Outcome, run
 
 if TYPE_CHECKING:
@@ -251,6 +252,7 @@ def _owe(
     bill = read_bill(run(session, lock_call(customer_id, clawback_id))[0], clawback_id)
     write(session, bill.written(session, RAISED, by, amount_minor=amount_minor, payment_id=payment_id))
     apply_automatically(session, customer_id, clawback_id, trigger=Trigger.NEW)
+    mails.tell(session, customer_id, clawback_id)
 
 
 @dataclass(frozen=True, slots=True)

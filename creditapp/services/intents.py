@@ -19,8 +19,8 @@ from creditapp.errors import (
     InvoiceStateError,
     PaymentUnderwayError,
 )
-from creditapp.models import CreditAccount, IntentStatus, PaymentIntent
-from creditapp.services import ledger
+from creditapp.models import CreditAccount, IntentStatus, MailEvent, PaymentIntent
+from creditapp.services import ledger, mails
 from creditapp.services.actor import SYSTEM
 from creditapp.services.bills import INVOICES, Bill, lock_call, read_bill, write
 from creditapp.statements import run
@@ -38,6 +38,8 @@ NEVER_STARTED = timedelta(hours=1)
 POLL_FROM = timedelta(minutes=2)
 """Call-backs come within seconds; asking sooner would only ask twice."""
 POLLED_MAX = 50
+FAILED = "payment_failed"
+"""What the history of an invoice calls it, and the one ending its customer is told of by mail."""
 _MINUTE_S, _HOUR_M = 60, 60
 
 
@@ -146,7 +148,7 @@ def note_pending(session: Session, customer_id: int, intent_id: int) -> None:
 
 def fail(session: Session, customer_id: int, intent_id: int, failure: str) -> None:
     """End an open intent without money: credit can be applied to its invoice again. Safe to repeat."""
-    _end(session, customer_id, intent_id, "payment_failed", failure, SYSTEM)
+    _end(session, customer_id, intent_id, FAILED, failure, SYSTEM)
 
 
 def give_up(session: Session, customer_id: int, intent_id: int, *, by: Actor) -> None:
@@ -231,6 +233,10 @@ def _end(session: Session, customer_id: int, intent_id: int, action: str, failur
     _mark_paying(session, bill, None)
     facts = {"gateway": intent.gateway, "intent_id": intent_id}
     write(session, bill.written(session, action, by, amount_minor=intent.amount_minor, facts=facts))
+    if action == FAILED:
+        told = {"amount": intent.amount_minor, "invoice": intent.invoice_id, "reason": failure}
+        key = f"payment_failed:{intent_id}"
+        mails.queue(session, MailEvent.PAYMENT_FAILED, customer_id=customer_id, key=key, facts=told)
 
 
 def _unmark(session: Session, customer_id: int, invoice_id: int) -> None:

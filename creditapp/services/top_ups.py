@@ -17,6 +17,7 @@ from creditapp.models import SubscriptionStatus as Status
 from creditapp.money import BALANCE_MINOR_MAX
 from creditapp.services import customers, invoices
 from creditapp.services.invoices import Line
+from creditapp.services.mails import issued as mails
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -114,6 +115,7 @@ def ask(session: Session, customer_id: int, invoice_id: int, amount_minor: int, 
             raise TopUpRangeError(min_minor=may.min_minor, most_minor=may.most_minor)
     line = Line(description=DESCRIPTION, unit_minor=amount_minor, is_credit_automatic=False)
     made = invoices.create(session, customer_id, invoice_id, [line], by=by, key=key, kind=InvoiceKind.ADD_FUNDS)
+    mails.tell(session, customer_id, made.id)
     return Asked(made.id, made.total_minor, made.replayed)
 
 

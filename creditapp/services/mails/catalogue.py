@@ -151,10 +151,9 @@ DELIVERED: dict[MailEvent, Delivered] = {
         body="Hello {name},\n\nwe have sent {amount} back to you. It can take a few days to arrive.\n\n{reason}" + _END,
         placeholders={
             "amount": "how much went back",
-            "method": "the way it went, such as Bank transfer",
             "reason": "what it is for",
         },
-        example={"amount": 2500, "method": "Bank transfer", "reason": "For invoice #1234"},
+        example={"amount": 2500, "reason": "For invoice #1234"},
     ),
 }
 TEST = Delivered(

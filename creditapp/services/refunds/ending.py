@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from creditapp.db import now
 from creditapp.errors import RefundEndedError
-from creditapp.models import CreditClass, InvoiceStatus, Kind, RefundStatus
-from creditapp.services import ledger
+from creditapp.models import CreditClass, InvoiceStatus, Kind, MailEvent, RefundStatus
+from creditapp.services import ledger, mails
 from creditapp.services.actor import Actor
 from creditapp.services.bills import EVENTS, Bill, lock_call, move_on, read_bill, write
 from creditapp.services.credits.applying import RULES
@@ -42,6 +42,7 @@ def settle(session: Session, customer_id: int, refund_id: int, refund_ref: str) 
         return False
     calls = [_ended(session, taken, RefundStatus.DONE, refund_ref=refund_ref)]
     write(session, calls)
+    _tell(session, taken)
     if taken.invoice_id is None:
         return True
     bill = read_bill(rest[0], taken.invoice_id)
@@ -50,6 +51,14 @@ def settle(session: Session, customer_id: int, refund_id: int, refund_ref: str) 
         found = Rules(*rules.rows[0]), rest[1]
         end_refunded(session, account, panel, bill, found, by=_asker(taken), key=f"refund:{refund_id}")
     return True
+
+
+def _tell(session: Session, taken: Taken) -> None:
+    """Have the customer told that the money is on its way."""
+    what_for = f"It is for invoice #{taken.invoice_id}." if taken.invoice_id else "It is credit you had not used."
+    facts = {"amount": taken.amount_minor, "reason": what_for}
+    key = f"refund:{taken.id}"
+    mails.queue(session, MailEvent.REFUND_SENT, customer_id=taken.customer_id, key=key, facts=facts)
 
 
 def fail(session: Session, customer_id: int, refund_id: int, failure: str) -> bool:
