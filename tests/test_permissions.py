@@ -70,6 +70,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("account.invoice_pdf", "GET"): CLIENT,
     ("account.pay", "GET"): CLIENT,
     ("account.pay", "POST"): CLIENT,
+    ("account.give_up", "POST"): CLIENT,
+    ("account.make_referral_code", "POST"): CLIENT,
     ("account.transfer", "GET"): CLIENT,
     ("account.returned", "GET"): CLIENT,
     ("account.funds", "GET"): CLIENT,

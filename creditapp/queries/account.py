@@ -11,6 +11,7 @@ from sqlalchemy import Select, Subquery, and_, func, select
 from creditapp.models import (
     CreditEntry,
     CreditEntryText,
+    Customer,
     Invoice,
     InvoiceStatus,
     LogIn,
@@ -53,6 +54,30 @@ class Sold:
     name: str
     price_minor: int
     cycle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """What a customer's recommendation brings, and the code to pass on."""
+
+    code: str
+    """Empty until it has been asked for."""
+    is_enabled: bool
+    referred_minor: int
+    referrer_minor: int
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a code brings anything to anybody."""
+        return self.is_enabled and self.referred_minor + self.referrer_minor > 0
+
+
+def find_referral(session: Session, customer_id: int) -> Referral:
+    """Return what a recommendation of this customer brings."""
+    s, c = Setting, Customer
+    code = session.execute(select(c.referral_code).where(c.id == customer_id)).scalar_one()
+    terms = session.execute(select(s.referrals_enabled, s.referred_minor, s.referrer_minor).where(s.id == 1)).one()
+    return Referral((code or "").upper(), *terms)
 
 
 def select_entries(customer_id: int) -> Select[*tuple[Any, ...]]:

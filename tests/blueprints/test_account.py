@@ -13,10 +13,13 @@ from sqlalchemy.orm import Session
 from creditapp.db import Base, db, transact
 from creditapp.models import Customer, InvoiceKind
 from creditapp.permissions import CUSTOMER_ONLY
+from creditapp.services import promos
 from creditapp.services.invoices import Line
+from creditapp.services.promos import PromoFields
 from creditapp.web import pdf
 from tests.browser import Browser
 from tests.factories import (
+    actor,
     balance_of,
     change_settings,
     close_customer,
@@ -27,6 +30,7 @@ from tests.factories import (
     make_product,
     make_subscription,
     moment,
+    new_key,
     reason_named,
 )
 
@@ -186,7 +190,7 @@ def test_no_more_credit_is_used_than_the_page_had_offered(browser: Browser) -> N
     page = browser.open(f"/account/invoices/{number}/pay")
     give(client.id, 9000)
 
-    browser.submit(page, use_credit=True, gateway="bank")
+    browser.submit(page, use_credit=True, gateway="sandbox")
 
     assert balance_of(client.id) == 9000
 
@@ -198,7 +202,7 @@ def test_credit_that_is_gone_meanwhile_is_told_and_nothing_is_paid(browser: Brow
     page = browser.open(f"/account/invoices/{number}/pay")
     give(client.id, -400)
 
-    answer = browser.submit(page, use_credit=True, gateway="bank")
+    answer = browser.submit(page, use_credit=True, gateway="sandbox")
 
     assert answer.status == 422
     assert "Only $6.00 of credit is usable" in answer.text
@@ -243,6 +247,58 @@ def test_an_order_uses_as_much_credit_as_was_chosen(browser: Browser) -> None:
     assert placed.path.endswith("/pay")
     assert placed.value("use_credit") is None
     assert balance_of(client.id) == 4000
+
+
+@pytest.mark.money
+def test_a_promo_code_pays_for_its_own_order(browser: Browser) -> None:
+    client = make_client()
+    product = make_product(price_minor=3000)
+    spring = PromoFields(code="SPRING", amount_minor=1000, grants_when_paid=False)
+    transact(promos.create, spring, by=actor(), key=new_key())
+    browser.enter(client)
+
+    summary = browser.submit(f"/account/order/{product}", "Update summary", code="spring")
+    refused = browser.submit(summary, "Place order", code="WINTER")
+    placed = browser.submit(refused, "Place order", code="SPRING")
+
+    assert "The code SPRING brings $10.00 of credit at once" in summary.text
+    assert (refused.status, len(refused.errors("code"))) == (422, 1)
+    assert placed.flashes == ["Thank you for your order. $10.00 of your credit was used."]
+    assert "$20.00 is to be paid" in placed.text
+
+
+def test_a_referral_code_is_made_when_it_is_asked_for_and_stays(browser: Browser) -> None:
+    client = make_client()
+    browser.enter(client)
+    assert "Recommend us" not in browser.open("/account/profile").text
+    change_settings(referrals_enabled=True, referred_minor=500, referrer_minor=300)
+
+    first = browser.submit("/account/profile", "Show my code")
+
+    assert "gets $5.00 of credit, and you get $3.00" in first.text
+    assert len(first.words("referral-code")) == 8
+    assert browser.open("/account/profile").words("referral-code") == first.words("referral-code")
+
+
+@pytest.mark.money
+def test_the_rest_is_paid_through_a_gateway_and_credit_waits_meanwhile(browser: Browser) -> None:
+    client = make_client(1000)
+    number = make_invoice(client.id, 4000)
+    browser.enter(client)
+
+    page = browser.submit(f"/account/invoices/{number}/pay", use_credit=True, gateway="sandbox")
+
+    assert page.path.startswith("/sandbox/pay/")
+    assert "$30.00" in page.text
+    give(client.id, 500)
+    waiting = browser.open(f"/account/invoices/{number}/pay")
+    assert "A payment of $30.00 has been begun. No credit is used meanwhile." in waiting.text
+    assert browser.open(f"/account/invoices/{number}/return?status=paid").heading == "Your payment is under way"
+
+    free = browser.submit(waiting, "Cancel this payment")
+
+    assert free.flashes == ["The payment was cancelled. Choose how to pay."]
+    assert free.value("use_credit") == "y"
 
 
 def test_an_order_of_too_much_credit_is_refused_beside_the_box(browser: Browser) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from creditapp.db import Base, db, transact, transact_at
 from creditapp.errors import LinkError
 from creditapp.models import AuditRow, LogIn, LogInSession, Mail, OneTimeLink, Role
-from creditapp.services import client_access, passwords
+from creditapp.services import client_access, passwords, verification
 from creditapp.services.actor import SYSTEM
 from tests.browser import Browser, Page
 from tests.factories import (
@@ -383,3 +383,20 @@ def test_the_cookies_of_both_doors_are_kept_to_this_host_over_tls(app: Flask) ->
     made = Config("sqlite:///x.db", "s" * 40, b"k" * 40, app.instance_path, https=True).flask()  # type: ignore[arg-type]
 
     assert (made["SESSION_COOKIE_NAME"], made["CLIENT_COOKIE_NAME"]) == ("__Host-session", "__Host-account")
+
+
+@pytest.mark.tampers
+def test_two_log_ins_of_one_customer_and_a_link_to_anothers_are_found(app: Flask) -> None:
+    one, other = make_client(), make_client()
+    ask_reset(one.email)
+
+    def tamper(session: Session) -> None:
+        client_access.make_log_in(session, one.id, "second@x.example", "x")
+        session.execute(update(OneTimeLink).values(customer_id=other.id))
+
+    transact(tamper)
+
+    assert [(each.check, each.customer_id) for each in verification.report()] == [
+        ("access", one.id),
+        ("access", other.id),
+    ]

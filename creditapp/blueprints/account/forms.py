@@ -16,6 +16,7 @@ from creditapp.services import passwords
 from creditapp.services.checkout import LABEL_CHARS_MAX
 from creditapp.services.client_access import LinkFacts
 from creditapp.services.invoices.lines import QUANTITY_MAX
+from creditapp.services.offers import CODE_CHARS_MAX
 from creditapp.web.fields import AmountField, CountField, LineField, PassedField, SubmissionField, VersionField
 from creditapp.web.forms import Form
 
@@ -136,6 +137,7 @@ class OrderForm(Form):
     quantity = CountField("Quantity", least=1, most=QUANTITY_MAX, required=False, default="1")
     use_credit = BooleanField("Use credit")
     credit = AmountField("Amount of credit", required=False)
+    code = LineField("Promo or referral code", chars_max=CODE_CHARS_MAX)
     submission = SubmissionField()
 
     def validate_credit(self, field: AmountField) -> None:

@@ -20,6 +20,7 @@ from creditapp.queries.orders import Quote
 from creditapp.services import checkout, numbers
 from creditapp.services.checkout import OrderLine, Placed
 from creditapp.web.clients import current_client
+from creditapp.web.codes import brings_words
 from creditapp.web.fields import refuse
 from creditapp.web.filters import money
 from creditapp.web.lists import Column
@@ -28,8 +29,11 @@ from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
 from creditapp.web.refusals import INVALID, place
 from creditapp.web.sessions import current_actor
+from creditapp.web.throttle import by_person, limiter
 
 PLACE = "place"
+TRIES = "60 per minute; 600 per hour"
+"""Room for who types and looks at the summary, and none for who guesses codes."""
 COLUMNS = (Column("Product"), Column("Charged"), Column("Price", numeric=True), Column(""))
 
 
@@ -43,12 +47,13 @@ def products() -> ResponseReturnValue:
 
 @bp.route("/order/<id:product_id>", methods=["GET", "POST"])
 @customer_only
+@limiter.limit(TRIES, key_func=by_person, methods=["POST"])
 def order(product_id: int) -> ResponseReturnValue:
     product = account.find_product(db.session(), product_id)
     if product is None:
         abort(404)
     form = OrderForm()
-    form.tick_credit(is_usable=_can_use(_usable_minor()))
+    form.tick_credit(is_usable=_can_use())
     if request.method == "POST" and not form.validate():
         return _page(product, form, quote=None)
     if request.form.get("act") != PLACE:
@@ -62,6 +67,7 @@ def order(product_id: int) -> ResponseReturnValue:
             first_subscription_id=transact(numbers.reserve, "subscriptions"),
             use_credit=form.use_credit.data,
             credit_minor=form.credit_minor,
+            code=form.code.text,
             by=current_actor(),
             key=form.submission.key,
         )
@@ -95,6 +101,7 @@ def _quote(product: Sold, form: OrderForm) -> Quote | None:
             [_line(product, form)],
             use_credit=form.use_credit.data,
             credit_minor=form.credit_minor,
+            code=form.code.text,
             today=current_panel().today(),
             moment=datetime.now(UTC),
         )
@@ -114,19 +121,20 @@ def _usable_minor() -> int:
     return lots.usable(db.session(), current_client().id, datetime.now(UTC)).usable_minor
 
 
-def _can_use(usable_minor: int) -> bool:
-    return current_panel().credits_enabled and usable_minor > 0 and own_profile().frozen_at is None
+def _can_use() -> bool:
+    """Return whether credit can be used at all: without any, the code of an order may bring some."""
+    return current_panel().credits_enabled and own_profile().frozen_at is None
 
 
 def _page(product: Sold, form: OrderForm, *, quote: Quote | None, status: int = 200) -> ResponseReturnValue:
-    usable_minor = _usable_minor()
     return render_page(
         "account/order.html",
         form,
         status=status,
         product=product,
         cycle=Cycle(product.cycle).label.lower(),
-        usable_minor=usable_minor,
-        can_use=_can_use(usable_minor),
+        usable_minor=_usable_minor(),
+        can_use=_can_use(),
         quote=quote,
+        brings=brings_words(quote.brings) if quote and quote.brings else "",
     )

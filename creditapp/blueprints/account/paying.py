@@ -11,6 +11,7 @@ from creditapp.blueprints.account.forms import PayForm
 from creditapp.blueprints.account.ways import Way
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
+from creditapp.gateways import GatewayError
 from creditapp.models import InvoiceStatus
 from creditapp.permissions import customer_only
 from creditapp.queries import account
@@ -18,10 +19,13 @@ from creditapp.queries import invoice as queries
 from creditapp.queries.invoice import InvoiceFacts
 from creditapp.services import credits
 from creditapp.services.credits import Decision, Why
+from creditapp.web import paying
 from creditapp.web.clients import current_client
 from creditapp.web.filters import money
+from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
+from creditapp.web.paying import send_to_gateway
 from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 
@@ -65,6 +69,26 @@ def transfer(invoice_id: int) -> ResponseReturnValue:
     return render_page("account/transfer.html", invoice=invoice, customer=own_profile(), details=ways.bank_details())
 
 
+@bp.route("/invoices/<id:invoice_id>/pay/cancellation", methods=["POST"])
+@customer_only
+def give_up(invoice_id: int) -> ResponseReturnValue:
+    """Close the page of a payment that was begun, so that the invoice can be paid in another way."""
+    invoice, form = own_invoice_or_404(invoice_id), BareForm()
+    back = redirect(url_for("account.pay", invoice_id=invoice.id), 303)
+    if not form.validate_on_submit():
+        notify("Nothing was changed.", "The page had expired; press the button again.", kind="warning")
+        return back
+    try:
+        is_free = paying.give_up(current_client().id, invoice.id, by=current_actor())
+    except GatewayError:
+        notify("Nothing was changed.", "The payment page did not answer; try again in a moment.", kind="warning")
+        return back
+    if is_free:
+        notify("The payment was cancelled.", "Choose how to pay.")
+        return back
+    return redirect(url_for("account.returned", invoice_id=invoice.id), 303)
+
+
 @bp.route("/invoices/<id:invoice_id>/return")
 @customer_only
 def returned(invoice_id: int) -> ResponseReturnValue:
@@ -98,7 +122,20 @@ def _pay_rest(invoice: InvoiceFacts, way: Way | None, form: PayForm) -> Response
         return redirect(_url(invoice), 303)
     if used:
         notify(used, f"{money(invoice.due_minor)} is left to pay.")
-    return redirect(url_for("account.transfer", invoice_id=invoice.id), 303)
+    if not way.has_page:
+        return redirect(url_for("account.transfer", invoice_id=invoice.id), 303)
+    try:
+        return send_to_gateway(
+            current_client().id,
+            invoice.id,
+            way.name,
+            by=current_actor(),
+            key=form.submission.key,
+            return_url=url_for("account.returned", invoice_id=invoice.id),
+        )
+    except DomainError as error:
+        notify("No payment was begun.", error.sentence(money), kind="warning")
+        return redirect(url_for("account.pay", invoice_id=invoice.id), 303)
 
 
 def _page(invoice: InvoiceFacts, form: PayForm, *, status: int = 200) -> ResponseReturnValue:
@@ -116,6 +153,7 @@ def _page(invoice: InvoiceFacts, form: PayForm, *, status: int = 200) -> Respons
         underway=account.newest_intent(db.session(), invoice.customer_id, invoice.id)
         if invoice.payment_started_at
         else None,
+        give_up_form=BareForm(sent=False),
     )
 
 

@@ -13,10 +13,11 @@ from creditapp.errors import AddressUnfitError, DomainError
 from creditapp.permissions import customer_only
 from creditapp.queries import account
 from creditapp.queries.customers import Profile
-from creditapp.services import client_access, passwords
+from creditapp.services import client_access, passwords, referrals
 from creditapp.services.client_access import LinkFacts
 from creditapp.web.clients import current_client
 from creditapp.web.fields import refuse
+from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
@@ -53,7 +54,19 @@ def profile() -> ResponseReturnValue:
         status=status,
         customer=customer,
         sign_in_email=account.find_email(db.session(), customer.id),
+        referral=account.find_referral(db.session(), customer.id),
+        referral_form=BareForm(sent=False),
     )
+
+
+@bp.route("/referral-code", methods=["POST"])
+@customer_only
+def make_referral_code() -> ResponseReturnValue:
+    """Make the code that the customer passes on; the second time it is the same one."""
+    form = BareForm()
+    if form.validate_on_submit() and account.find_referral(db.session(), current_client().id).is_on:
+        transact(referrals.code_of, current_client().id)
+    return redirect(url_for("account.profile"), 303)
 
 
 @bp.route("/password", methods=["GET", "POST"])

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from creditapp.db import db
 from creditapp.models import Setting
+from creditapp.web import gateways
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,9 @@ class Way:
 
 
 def offered() -> list[Way]:
-    """Return the ways that are offered now, in the order of the settings."""
-    names = db.session.execute(select(Setting.gateways).where(Setting.id == 1)).scalar_one().split(",")
-    return [Way("bank", "Bank transfer", has_page=False)] if "bank" in names else []
+    """Return the ways that are offered now; those with a page of their own, which are faster, in front."""
+    ways = [Way(one.name, one.label, one.has_page) for one in gateways.offered()]
+    return sorted(ways, key=lambda way: not way.has_page)
 
 
 def bank_details() -> str:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from creditapp.db import snapshot
+from creditapp.services.verification.access import check_access
 from creditapp.services.verification.audit_chain import check_audit
 from creditapp.services.verification.codes import check_codes
 from creditapp.services.verification.conservation import check_conservation
@@ -64,6 +65,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_counters(session)
         yield from check_conservation(session)
         yield from check_codes(session)
+        yield from check_access(session)
         yield from check_audit(session)
         if seals is not None:
             yield from check_seals(session, seals)
