@@ -18,6 +18,7 @@ def register_blueprints(app: Flask) -> None:
         sandbox,
         search,
         settings,
+        suspense,
         users,
         webhooks,
     )
@@ -25,5 +26,5 @@ def register_blueprints(app: Flask) -> None:
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
     for blueprint in (*at_the_desk, account):
         app.register_blueprint(blueprint.bp)
-    for far_side in (sandbox, webhooks):
-        app.register_blueprint(far_side.bp)
+    for blueprint in (suspense, sandbox, webhooks):
+        app.register_blueprint(blueprint.bp)

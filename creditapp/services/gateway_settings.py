@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DETAILS_CHARS_MAX = 500
 
 
-def select_saved() -> Select[Any]:
+def select_saved() -> Select[*tuple[Any, ...]]:
     """Select what is saved, and the version of the settings."""
     return select(Setting.version, Setting.gateways, Setting.bank_details).where(Setting.id == 1)
 

@@ -37,6 +37,8 @@ METHODS = {
     "cheque": "Cheque",
     "other": "Other",
 }
+LABELS = {**METHODS, "sandbox": "Card (sandbox)", "stripe": "Card (Stripe)"}
+"""The ways in which staff may record a payment, and those that only gateways use."""
 INVOICES_MAX = 50
 REF_CHARS_MAX = 120
 NOTE_CHARS_MAX = 1000

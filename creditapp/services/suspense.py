@@ -142,7 +142,7 @@ def dismiss(session: Session, event_id: int, note: str, *, by: Actor, key: str) 
     audit.record(session, Action.SUSPENSE_DISMISSED, by, "gateway_event", event_id, after={"gateway": event.gateway})
 
 
-def _lock(session: Session, event_id: int) -> Row[Any]:
+def _lock(session: Session, event_id: int) -> Row[*tuple[Any, ...]]:
     e = GatewayEvent
     row = session.execute(
         select(e.id, e.gateway, e.kind, e.capture_ref, e.currency, e.status).where(e.id == event_id).with_for_update()
@@ -152,7 +152,7 @@ def _lock(session: Session, event_id: int) -> Row[Any]:
     return row
 
 
-def _check_waiting(event: Row[Any]) -> None:
+def _check_waiting(event: Row[*tuple[Any, ...]]) -> None:
     if event.status != EventStatus.SUSPENSE:
         raise SuspenseError(SETTLED)
 

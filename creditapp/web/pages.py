@@ -98,6 +98,7 @@ def _navigation() -> list[NavItem]:
         billing.children.append(_item("Invoices", "invoices.index"))
     if can(Permission.PAYMENT_READ):
         billing.children.append(_item("Payments", "payments.index"))
+        billing.children.append(_item("Suspense", "suspense.index"))
     if can(Permission.PRODUCT_READ):
         billing.children.append(_item("Products", "products.index"))
     if can(Permission.SETTINGS_READ):

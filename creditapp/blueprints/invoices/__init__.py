@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("invoices", __name__)
 
-from creditapp.blueprints.invoices import closing, credit, editing, routes  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.invoices import closing, credit, editing, paying, routes  # noqa: E402, F401  (views register themselves)

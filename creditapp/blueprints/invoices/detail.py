@@ -11,6 +11,7 @@ from flask import url_for
 from creditapp.blueprints.invoices import words
 from creditapp.blueprints.invoices.finding import crumbs
 from creditapp.blueprints.invoices.forms import ApplyForm, IssueForm
+from creditapp.blueprints.invoices.paying import payment_part
 from creditapp.db import db
 from creditapp.models import InvoiceKind, InvoiceStatus
 from creditapp.permissions import Permission, can
@@ -87,6 +88,7 @@ def render_invoice(invoice: InvoiceFacts, form: ApplyForm | None, *, status: int
         told=told,
         issue_form=IssueForm(sent=False, data={"version": str(invoice.version)}) if _is_draft(invoice) else None,
         payment_url=_payment_url(invoice),
+        paying=payment_part(invoice),
     )
 
 

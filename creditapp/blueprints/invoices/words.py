@@ -8,7 +8,7 @@ from typing import Any
 from creditapp.models import InvoiceStatus
 from creditapp.queries.invoice import Happening, InvoiceFacts, Verdict
 from creditapp.services.credits import Decision, Trigger, Why
-from creditapp.services.payments import METHODS
+from creditapp.services.payments import LABELS
 from creditapp.web.filters import money
 
 STATUSES = {str(status): status.capitalize() for status in InvoiceStatus}
@@ -50,6 +50,10 @@ _ACTIONS = {
     "credit_removed": "Credit removed",
     "credit_not_applied": "No credit applied",
     "payment_received": "Payment received",
+    "payment_begun": "Payment begun at a gateway",
+    "payment_failed": "Payment failed",
+    "payment_given_up": "Payment given up",
+    "clawed_back": "Taken back by the bank",
     "cancelled": "Cancelled",
     "refunded": "Refunded to credit",
 }
@@ -93,7 +97,7 @@ def event_words(one: Happening) -> str:
 
 def method_words(method: str) -> str:
     """Return a way of paying as people call it."""
-    return METHODS.get(method, method.capitalize())
+    return LABELS.get(method, method.capitalize())
 
 
 def status_tag(status: str, *, is_overdue: bool = False) -> tuple[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from creditapp.blueprints.payments.words import method_words
 from creditapp.queries import payments
 from creditapp.queries.payments import PaymentFilter
-from creditapp.services.payments import METHODS
+from creditapp.services.payments import LABELS
 from creditapp.web import lists, urls
 from creditapp.web.exports import Number
 from creditapp.web.filters import day, plain
@@ -32,7 +32,7 @@ HEADINGS = (
     *("Payment", "Received on", "User", "Name", "Company", "Amount", "Method", "Transaction reference"),
     *("To invoices", "Became credit"),
 )
-METHOD_CHOICES = [("", "Any"), *METHODS.items()]
+METHOD_CHOICES = [("", "Any"), *LABELS.items()]
 ROWS_AT_ONCE = 500
 _LABELS = {"from": "From", "until": "Until"}
 _TYPED_CHARS_MAX = 40
@@ -54,7 +54,7 @@ class Asked:
         asked = cls(PaymentFilter())
         asked._take("q", text=urls.text(args, "q"))
         method = args.get("method", "")
-        asked._take("method", method=method if method in METHODS else "")
+        asked._take("method", method=method if method in LABELS else "")
         asked._take("customer", customer_id=urls.number(args.get("customer", "")))
         for name, column in (("from", "received_from"), ("until", "received_until")):
             typed = urls.text(args, name)

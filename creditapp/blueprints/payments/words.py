@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from creditapp.models import InvoiceKind, InvoiceStatus
 from creditapp.queries.payments import Named
-from creditapp.services.payments import METHODS, Plan, Recorded, Share
+from creditapp.services.payments import LABELS, Plan, Recorded, Share
 from creditapp.web.filters import money
 
 _NOTHING = {
@@ -21,7 +21,7 @@ SAID_MAX = 3
 
 def method_words(method: str) -> str:
     """Return a way of paying as people call it."""
-    return METHODS.get(method, method.capitalize())
+    return LABELS.get(method, method.capitalize())
 
 
 def plan_words(plan: Plan, named: Sequence[Named]) -> list[str]:

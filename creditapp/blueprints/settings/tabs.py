@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from flask import request, url_for
 
-TABS = (("Panel", "settings.show"), ("Deposits and codes", "settings.deposits"), ("Mail", "settings.mail"))
+TABS = (
+    ("Panel", "settings.show"),
+    ("Deposits and codes", "settings.deposits"),
+    ("Gateways", "settings.gateways"),
+    ("Mail", "settings.mail"),
+)
 
 
 def tabs() -> list[tuple[str, str, bool]]:
