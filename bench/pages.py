@@ -29,7 +29,7 @@ FROM_MEMORY = Goal(at_least=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page, and its URL where there are so many customers."""
+    """A page, and its URL where there are so many customers, or invoices."""
 
     name: str
     url: Callable[[int], str]
@@ -66,7 +66,7 @@ def in_process(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
     apps = [stage.visited(engine, customers).app() for customers in (scale.small, scale.big)]
     small, big = (visit(app) for app in apps)
     for page in PAGES:
-        yield _grown(f"page.{page.name}.{engine}", page, (small, big), scale)
+        yield grown(f"page.{page.name}.{engine}", page, (small, big), (scale.small, scale.big), scale.pairs)
     yield _beside_memory(f"page.users.memory.{engine}", big, scale)
     for app in apps:
         with app.app_context():
@@ -79,17 +79,18 @@ def through_gunicorn(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure
         databases = [stage.visited(engine, customers) for customers in (scale.small, scale.big)]
         small, big = (stack.enter_context(served(database)) for database in databases)
         for page in PAGES:
-            yield _grown(f"http.{page.name}.{engine}", page, (small, big), scale)
+            yield grown(f"http.{page.name}.{engine}", page, (small, big), (scale.small, scale.big), scale.pairs)
 
 
-def _grown(name: str, page: Page, visitors: tuple[Visitor, Visitor], scale: Scale) -> Figure:
+def grown(name: str, page: Page, visitors: tuple[Visitor, Visitor], counts: tuple[int, int], pairs_max: int) -> Figure:
+    """Measure a page where there is much of something beside the same page where there is little."""
     small, big = visitors
-    small_url, big_url = page.url(scale.small), page.url(scale.big)
+    small_url, big_url = page.url(counts[0]), page.url(counts[1])
     for _ in range(WARM_UP):
         small.get(small_url)
         big.get(big_url)
     pairs = list(
-        in_turns(scale.pairs, lambda: milliseconds(small, small_url), lambda: milliseconds(big, big_url)),
+        in_turns(pairs_max, lambda: milliseconds(small, small_url), lambda: milliseconds(big, big_url)),
     )
     return Figure(
         name=name,
