@@ -222,10 +222,14 @@ class Page:
         """Where the links of the content lead, by their words."""
         return {_text(a) or a.get("aria-label", ""): a.get("href", "") for a in self.main.iter("a")}
 
-    def link(self, words: str) -> str:
-        """Return where the link with these words leads."""
-        assert words in self.links, f"{self.url} has no link “{words}”, only {sorted(self.links)}."
-        return self.links[words]
+    def link(self, words: str, *, among: str | None = None) -> str:
+        """Return where the link with these words leads; `among`: the name of the group of links it is in."""
+        links = self.links
+        if among is not None:
+            [group] = [one for one in self.main.iter("nav") if one.get("aria-label") == among]
+            links = {_text(a): a.get("href", "") for a in group.iter("a")}
+        assert words in links, f"{self.url} has no link “{words}”, only {sorted(links)}."
+        return links[words]
 
     @property
     def buttons(self) -> list[str]:

@@ -309,13 +309,13 @@ def test_pages_hold_each_entry_once_and_lead_back(browser: Browser) -> None:
     given = [give(customer, 100 + number, at=moment()).reference for number in range(45)][::-1]
     first = open_page(browser)
 
-    second = browser.open(first.link("Older"))
-    third = browser.open(second.link("Older"))
+    second = browser.open(first.link("Next"))
+    third = browser.open(second.link("Next"))
 
     assert entries(first) + entries(second) + entries(third) == given
     assert "1–20 of 45 entries" in first.text
-    assert "Older" not in third.links
-    assert entries(browser.open(third.link("Newer"))) == entries(second)
+    assert "Next" not in third.links
+    assert entries(browser.open(third.link("Previous"))) == entries(second)
 
 
 def test_amounts_can_be_sorted(browser: Browser) -> None:

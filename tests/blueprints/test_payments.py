@@ -365,8 +365,8 @@ def test_within_days_the_list_is_in_their_order_on_all_its_pages(manager: Browse
     expected = [f"#{n} payment" for n in sorted(range(1, 61), key=lambda n: (20 - n % 20, n), reverse=True)]
 
     first = manager.open(f"{LIST}?from=2026-03-01&until=2026-03-31")
-    second = manager.open(first.links["Older"])
-    back = manager.open(second.links["Newer"])
+    second = manager.open(first.links["Next"])
+    back = manager.open(second.links["Previous"])
     file = manager.get(f"{LIST}/export.csv?from=2026-03-01").get_data(as_text=True)
 
     assert [row[7] for page in (first, second) for row in page.rows("payments")] == expected
@@ -380,8 +380,8 @@ def test_the_list_is_paged_by_key(manager: Browser) -> None:
         make_payment(customer, 100)
 
     first = manager.open(LIST)
-    second = manager.open(first.links["Older"])
-    back = manager.open(second.links["Newer"])
+    second = manager.open(first.links["Next"])
+    back = manager.open(second.links["Previous"])
 
     numbers = [row[7] for page in (first, second) for row in page.rows("payments")]
     assert numbers == [f"#{number} payment" for number in range(53, 0, -1)]

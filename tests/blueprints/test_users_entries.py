@@ -43,13 +43,13 @@ def test_the_history_is_newest_first_with_a_running_balance(browser: Browser) ->
     browser.sign_in(make_staff(Role.AUDITOR))
 
     page = browser.open(detail(customer))
-    older = browser.open(page.link("Older"))
+    older = browser.open(page.link("Next"))
 
     assert "1–50 of 60 entries" in page.text
     assert [row[6] for row in page.rows("history")] == [f"CR-{customer}-{seq}" for seq in range(60, 10, -1)]
     assert [row[6] for row in older.rows("history")] == [f"CR-{customer}-{seq}" for seq in range(10, 0, -1)]
     assert older.rows("history")[0][4:6] == ["+$0.10", "$0.55"]
-    assert browser.open(older.link("Newer")).rows("history") == page.rows("history")
+    assert browser.open(older.link("Previous")).rows("history") == page.rows("history")
 
 
 def test_what_was_reversed_is_linked_both_ways_and_folds(browser: Browser) -> None:
