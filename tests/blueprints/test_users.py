@@ -305,3 +305,17 @@ def test_only_the_three_ways_of_automatic_use_can_be_chosen(browser: Browser) ->
     assert page.status == 422
     assert page.errors("automatic") == ["Not a valid choice."]
     assert page.value("name") == "Typed Name"
+
+
+def test_what_begins_something_new_stands_in_the_head_of_its_card_and_an_empty_card_takes_one_line(
+    browser: Browser,
+) -> None:
+    customer = make_customer()
+    browser.sign_in(make_staff(Role.MANAGER))
+
+    page = browser.open(f"/admin/users/{customer}")
+
+    heads = {"Subscriptions": "Add subscription", "Invoices": "New invoice", "Payments": "Record payment"}
+    cards = [card for card in page.main.iter("section") if (card.findtext("header/h2") or "") in heads]
+    assert {card.findtext("header/h2"): "".join(next(card.iter("a")).itertext()) for card in cards} == heads
+    assert [[part.tag for part in card] for card in cards] == [["header", "p"]] * 3
