@@ -56,6 +56,19 @@ def pay(customer_id: int, invoice_id: int, amount_minor: int) -> None:
     transact(payments.record, customer_id, number, amount_minor, invoice_ids=[invoice_id], **fields)
 
 
+def test_an_empty_tax_is_the_products_and_none_without_one_as_the_form_says(desk: Browser) -> None:
+    product = make_product("VPS 8 GB", price_minor=3900, tax_bp=1900)
+    page = new_page(desk, make_customer())
+    assert "Tax left empty is the product’s rate, and 0 % without a product." in page.text
+
+    desk.submit(page, form="Issue", **ROW, **{"lines-1-product": product})
+
+    assert [(description, tax_bp) for description, _quantity, _unit, tax_bp, _product in lines()] == [
+        ("Hosting", 0),
+        ("VPS 8 GB", 1900),
+    ]
+
+
 @pytest.mark.parametrize(
     ("balance_minor", "flash", "status"),
     [
