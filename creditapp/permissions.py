@@ -56,6 +56,8 @@ class Permission(StrEnum):
     PAYMENT_WRITE = "payment:write"
     """Record what came in."""
     PAYMENT_EXPORT = "payment:export"
+    REFUND_WRITE = "refund:write"
+    """Send money back to where it came from."""
     ORDER_WRITE = "order:write"
     """Place orders for customers."""
     MAIL_READ = "mail:read"
@@ -95,6 +97,7 @@ _MANAGER = _AGENT | {
     Permission.INVOICE_EXPORT,
     Permission.PAYMENT_WRITE,
     Permission.PAYMENT_EXPORT,
+    Permission.REFUND_WRITE,
 }
 
 ROLES: dict[Role, frozenset[Permission]] = {

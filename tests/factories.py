@@ -35,7 +35,17 @@ from creditapp.models import (
     Subscription,
     SubscriptionStatus,
 )
-from creditapp.services import client_access, credits, customers, invoices, ledger, numbers, passwords, payments
+from creditapp.services import (
+    client_access,
+    credits,
+    customers,
+    invoices,
+    ledger,
+    numbers,
+    passwords,
+    payments,
+    refunds,
+)
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
 from creditapp.services.invoices import Line
@@ -216,6 +226,16 @@ def make_payment(customer_id: int, amount_minor: int = 1000, *invoice_ids: int, 
 def make_mail(customer_id: int, *, status: str = "sent", text: str = "Hello,\n\nthis is a mail.", **fields: Any) -> int:  # noqa: ANN401  (columns of `Mail`)
     """Make a mail to this customer, sent unless `status` says otherwise, and return its id."""
     return transact(_insert_mail, customer_id, {"status": status, "text": text} | fields)
+
+
+def make_refund(customer_id: int, amount_minor: int = 1000) -> int:
+    """Ask for an invoice, paid by bank transfer, to go back; a person has to send it. Return the refund's number."""
+    invoice_id = make_invoice(customer_id, amount_minor)
+    payment_id = make_payment(customer_id, amount_minor, invoice_id)
+    number = transact(numbers.reserve, "refunds")
+    act: dict[str, Any] = {"by": actor(), "key": new_key()}
+    transact(refunds.request_for_invoice, customer_id, number, invoice_id, amount_minor, payment_id, **act)
+    return number
 
 
 def close_customer(customer_id: int) -> None:

@@ -23,6 +23,8 @@ from creditapp.models import (
     Payment,
     PaymentAllocation,
     Product,
+    Refund,
+    RefundStatus,
     Staff,
 )
 from creditapp.queries import lots
@@ -203,6 +205,26 @@ def paid_parts(session: Session, customer_id: int, invoice_id: int, *, zone: Any
             ),
         )
         for row in payments
+    ]
+    r = Refund
+    refunds = session.execute(
+        select(r.created_at, r.payment_id, r.amount_minor, r.gateway_ref, p.method)
+        .join(p, (p.customer_id == r.customer_id) & (p.id == r.payment_id))
+        .where(r.customer_id == customer_id, r.invoice_id == invoice_id, r.status != RefundStatus.FAILED)
+    )
+    parts += [
+        (
+            row.created_at,
+            PaidPart(
+                row.created_at.astimezone(zone).date(),
+                row.method,
+                -row.amount_minor,
+                is_credit=False,
+                payment_id=row.payment_id,
+                reference=row.gateway_ref,
+            ),
+        )
+        for row in refunds
     ]
     return [part for _moment, part in sorted(parts, key=lambda pair: pair[0])]
 

@@ -68,6 +68,7 @@ class PaymentFacts:
     customer: str
     company: str
     staff: str | None
+    refunded_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def find(session: Session, payment_id: int) -> PaymentFacts | None:
     p, c = Payment, Customer
     statement = (
         select(p.customer_id, p.id, p.amount_minor, p.credit_minor, p.method, p.transaction_ref, p.received_on, p.note)
-        .add_columns(p.actor, p.created_at, c.name, c.company, Staff.name)
+        .add_columns(p.actor, p.created_at, c.name, c.company, Staff.name, p.refunded_minor)
         .join(c, c.id == p.customer_id)
         .outerjoin(Staff, (Staff.id == p.actor_id) & (p.actor == "staff"))
         .where(p.id == payment_id)

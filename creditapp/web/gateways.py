@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Sequence
 
 from flask import current_app, has_request_context, request
@@ -12,11 +13,14 @@ from creditapp.db import db, transact
 from creditapp.gateways import Gateway, GatewayError, Told
 from creditapp.gateways.bank import Bank
 from creditapp.gateways.sandbox import Sandbox
+from creditapp.gateways.stripe import StripeGateway
 from creditapp.models import Setting
 from creditapp.services import callbacks, numbers
 from creditapp.services.callbacks import Taken
+from creditapp.web import refunding
 
 _TEXT_CHARS_MAX = 120
+_INSTALLATION_CHARS = 16
 _AMOUNT_MAX = 2**62
 
 
@@ -27,8 +31,25 @@ def gateways() -> dict[str, Gateway]:
     made: list[Gateway] = [
         Bank(details),
         Sandbox(config["SANDBOX_KEY"], public_url(), is_allowed=config["SANDBOX_ALLOWED"]),
+        _stripe(),
     ]
     return {one.name: one for one in made}
+
+
+def _stripe() -> StripeGateway:
+    """Return Stripe as it is set up, made once for its connections; its name for this panel never changes."""
+    made: StripeGateway | None = current_app.extensions.get("stripe_gateway")
+    if made is None:
+        config = current_app.config
+        name = hmac.digest(config["LEDGER_KEY"], b"installation", "sha256").hex()
+        made = current_app.extensions["stripe_gateway"] = StripeGateway(
+            secret_key=config["STRIPE_SECRET_KEY"],
+            webhook_secret=config["STRIPE_WEBHOOK_SECRET"],
+            installation=name[:_INSTALLATION_CHARS],
+            account=config["STRIPE_ACCOUNT"],
+            api_url=config["STRIPE_API_URL"],
+        )
+    return made
 
 
 def offered() -> list[Gateway]:
@@ -62,7 +83,10 @@ def _take(gateway: Gateway, told: Told, digest: bytes) -> Taken:
     if told.kind in callbacks.MONEY and not _is_known(gateway, told):
         payment_id = transact(numbers.reserve, "payments")
         clawback_id = transact(numbers.reserve, "invoices")
-    return transact(callbacks.take, gateway, told, body_digest=digest, payment_id=payment_id, clawback_id=clawback_id)
+    numbered = {"payment_id": payment_id, "clawback_id": clawback_id}
+    taken = transact(callbacks.take, gateway, told, body_digest=digest, **numbered)
+    refunding.hear(gateway.name, told)
+    return taken
 
 
 def _is_known(gateway: Gateway, told: Told) -> bool:

@@ -10,12 +10,14 @@ from creditapp.models import Cycle, Role, SubscriptionStatus
 from creditapp.services.invoices import Line
 from tests.e2e.conftest import DESK, PHONE, Scheme, Visitor, VisitorMaker
 from tests.factories import (
+    change_settings,
     give,
     make_customer,
     make_invoice,
     make_payment,
     make_product,
     make_reason,
+    make_refund,
     make_staff,
     make_subscription,
     reason_named,
@@ -48,6 +50,11 @@ PAGES = (
     "/admin/billing/invoices/3/edit",
     "/admin/billing/payments",
     "/admin/billing/payments/1",
+    "/admin/billing/payments/3",
+    "/admin/billing/invoices/4/refunds/new",
+    "/admin/billing/payments/2/refunds/new",
+    "/admin/billing/refunds/1/sent",
+    "/admin/billing/refunds/1/cancellation",
     "/admin/billing/payments/new?q=o",
     "/admin/billing/payments/new?customer=1",
     "/admin/billing/products",
@@ -87,6 +94,8 @@ def _fill_the_panel() -> None:
     invoices = [make_invoice(1, 4000) for _number in range(8)]
     make_payment(1, 10**9, *invoices[:6], transaction_ref="T" * 120, note="n" * 300)
     make_payment(1, 100, transaction_ref="T" * 120, method="paypal")
+    make_refund(1)
+    change_settings(credit_refunds=True)
 
 
 @pytest.mark.parametrize("path", PAGES)

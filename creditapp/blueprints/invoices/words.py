@@ -56,6 +56,9 @@ _ACTIONS = {
     "clawed_back": "Taken back by the bank",
     "cancelled": "Cancelled",
     "refunded": "Refunded to credit",
+    "refund_requested": "Refund to payment method",
+    "refund_failed": "Refund to payment method failed",
+    "refunded_whole": "Refunded",
 }
 
 

@@ -11,10 +11,12 @@ from flask.typing import ResponseReturnValue
 from creditapp.blueprints.payments import bp
 from creditapp.blueprints.payments.listing import COLUMNS, HEADINGS, METHOD_CHOICES, Asked, lines, read_page
 from creditapp.blueprints.payments.words import method_words
+from creditapp.blueprints.refunds.words import state_tag
 from creditapp.db import db, snapshot
 from creditapp.models import InvoiceKind
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import payments as queries
+from creditapp.queries import refunds
 from creditapp.services.ledger import reference
 from creditapp.web.exports import csv_response, record_export
 from creditapp.web.lists import Column, link
@@ -23,6 +25,13 @@ from creditapp.web.panel import current_panel
 from creditapp.web.throttle import EXPORTS, limiter
 
 PAID_COLUMNS = (Column("Invoice"), Column("Kind"), Column("Went back", numeric=True), Column("Amount", numeric=True))
+REFUND_COLUMNS = (
+    Column("When"),
+    Column("Of"),
+    Column("State"),
+    Column("By", css="by"),
+    Column("Amount", numeric=True),
+)
 ENTRY_COLUMNS = (Column("When"), Column("What"), Column("Amount", numeric=True), Column("Entry"))
 
 
@@ -82,9 +91,23 @@ def show(payment_id: int) -> ResponseReturnValue:
         entries=queries.entries(session, payment.customer_id, payment_id),
         entry_columns=ENTRY_COLUMNS,
         same=[one for one in others if one.id != payment_id],
+        refunds=refunds.of_payment(session, payment.customer_id, payment_id),
+        refund_columns=REFUND_COLUMNS,
+        refund_tag=state_tag,
+        refund_url=_refund_url(payment),
         kind_of=lambda kind: InvoiceKind(kind).label,
         reference=reference,
     )
+
+
+def _refund_url(payment: queries.PaymentFacts) -> str | None:
+    """Return where its unspent credit is refunded, for who may do that, where there is any and the setting is on."""
+    session = db.session()
+    if not can(Permission.REFUND_WRITE) or not refunds.is_credit_refundable(session):
+        return None
+    if not refunds.credit_left(session, payment.customer_id, payment.id):
+        return None
+    return url_for("refunds.of_credit", payment_id=payment.id)
 
 
 def _from_snapshot(asked: Asked) -> Iterator[Sequence[Any]]:

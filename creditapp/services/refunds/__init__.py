@@ -9,7 +9,7 @@ when it is asked for and fall when it fails. Amounts are minor units without sig
 from creditapp.services.refunds.asking import Asked, request_for_invoice, request_of_credit
 from creditapp.services.refunds.ending import call_off, done_by_hand, fail, settle
 from creditapp.services.refunds.refund import own_lots_call, refundable_credit
-from creditapp.services.refunds.sending import Due, due, find_due, put_off
+from creditapp.services.refunds.sending import Due, due, find_due, find_told, put_off
 
 __all__ = [
     "Asked",
@@ -19,6 +19,7 @@ __all__ = [
     "due",
     "fail",
     "find_due",
+    "find_told",
     "own_lots_call",
     "put_off",
     "refundable_credit",

@@ -81,3 +81,16 @@ def _select() -> Select[*tuple[Any, ...]]:
         capture,
         (capture.gateway == c.gateway) & (capture.customer_id == c.customer_id) & (capture.payment_id == c.payment_id),
     )
+
+
+def find_told(session: Session, gateway: str, capture_ref: str, refund_ref: str) -> tuple[int, int] | None:
+    """Return the customer and the number of the refund that the gateway tells about; None if it is none of ours."""
+    c, capture = refunds.REFUNDS.c, Capture
+    statement = (
+        select(c.customer_id, c.id)
+        .join(capture, (capture.customer_id == c.customer_id) & (capture.payment_id == c.payment_id))
+        .where(capture.gateway == gateway, capture.ref == capture_ref, c.gateway == gateway)
+        .where(c.gateway_ref == refund_ref)
+    )
+    row = session.execute(statement).first()
+    return (row[0], row[1]) if row else None

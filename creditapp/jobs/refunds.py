@@ -1,0 +1,29 @@
+"""Refunds that were asked for and not sent yet: their gateways are asked, again and again, ever later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+
+from creditapp.db import snapshot
+from creditapp.errors import DomainError
+from creditapp.gateways import Gateway
+from creditapp.services import refunds
+from creditapp.web.refunding import Sent, send
+
+log = structlog.get_logger(__name__)
+
+
+def send_due(moment: datetime, gateways: Mapping[str, Gateway]) -> int:
+    """Ask for what is due at this moment, and return how many refunds were sent. Safe to repeat."""
+    with snapshot() as session:
+        waiting = refunds.due(session, moment)
+    sent = 0
+    for one in waiting:
+        try:
+            sent += send(one, gateways).sent == Sent.DONE
+        except DomainError as error:  # such as a customer who was closed meanwhile: the others go on
+            log.warning("refund_refused", customer=one.customer_id, refund=one.refund_id, why=type(error).__name__)
+    return sent
