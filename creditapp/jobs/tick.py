@@ -16,7 +16,7 @@ from flask.cli import with_appcontext
 from creditapp.cli.invoices import sentence
 from creditapp.cli.words import counted, panel_currency
 from creditapp.db import snapshot, transact_at
-from creditapp.jobs import daily, mail, referring
+from creditapp.jobs import daily, gateways, mail, referring
 from creditapp.jobs.daily import Day, Used
 from creditapp.jobs.mail import Mailed
 from creditapp.services import housekeeping, seals
@@ -39,6 +39,7 @@ def tick(moment: datetime | None = None) -> Ticked:
     swept = transact_at(moment, housekeeping.run)
     _seal(moment)
     referring.run(moment)
+    gateways.run(moment)
     arrived, day = daily.use_on_arrival(moment), daily.run_day(moment)
     return Ticked(swept, arrived, day, mail.run(moment))
 

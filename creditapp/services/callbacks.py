@@ -31,7 +31,7 @@ from creditapp.models import (
     Setting,
 )
 from creditapp.money import AMOUNT_MINOR_MAX, currency
-from creditapp.services import clawbacks, intents, ledger, payments
+from creditapp.services import clawbacks, intents, ledger, payments, refunds
 from creditapp.services.actor import SYSTEM, Actor
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def take(
         if match.intent_id is not None:
             _note(session, capture, intent_id=match.intent_id)
     if booked_id is not None and not problem:
+        _hear_of_refund(session, gateway.name, told, customer_id)
         problem = follow(session, gateway.name, told.capture_ref, clawback_id=clawback_id, by=SYSTEM)
     return _settle_events(session, gateway.name, told, event.id, customer_id, booked_id, problem)
 
@@ -193,6 +194,22 @@ def follow(session: Session, gateway: str, ref: str, *, clawback_id: int, by: Ac
     except DomainError as refusal:
         return f"What went back of payment #{row.payment_id} could not be followed: {_sentence(session, refusal)}"
     return problem
+
+
+def _hear_of_refund(session: Session, gateway: str, told: Told, customer_id: int | None) -> None:
+    """End a refund of ours that is told of by name: it was sent, or it came back and the books are put right."""
+    r = Refund
+    refund_id = session.execute(
+        select(r.id).where(
+            r.customer_id == customer_id, r.gateway == gateway, r.gateway_ref == told.refund_ref, r.gateway_ref != ""
+        )
+    ).scalar()
+    if refund_id is None or customer_id is None:
+        return
+    if told.kind == ToldKind.REFUND_FAILED:
+        refunds.fail(session, customer_id, refund_id, told.failure or "The gateway could not send it.")
+    elif told.kind == ToldKind.REFUNDED:
+        refunds.settle(session, customer_id, refund_id, told.refund_ref)
 
 
 def _gone(session: Session, capture: Row[Any], standing: Standing) -> int:

@@ -194,7 +194,7 @@ def to_ask_about(session: Session, moment: datetime) -> list[Open]:
     )
     asked = []
     for row in rows:
-        if _is_turn(row.id, moment - row.created_at):
+        if not row.session_ref or _is_turn(row.id, moment - row.created_at):
             asked.append(Open(*row))
         if len(asked) == POLLED_MAX:
             break

@@ -18,6 +18,7 @@ from creditapp.services.verification.conservation import check_conservation
 from creditapp.services.verification.counters import check_counters
 from creditapp.services.verification.entries import check_entries
 from creditapp.services.verification.findings import Finding
+from creditapp.services.verification.gateways import check_gateways
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
 from creditapp.services.verification.history import check_history
 from creditapp.services.verification.invoices import check_invoices
@@ -62,6 +63,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_history(session)
         yield from check_payments(session)
         yield from check_refunds(session)
+        yield from check_gateways(session)
         yield from check_counters(session)
         yield from check_conservation(session)
         yield from check_codes(session)

@@ -1,0 +1,86 @@
+"""What is asked of gateways without anybody waiting: how open payments stand, and refunds; the sandbox is heard out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from flask import current_app
+
+from creditapp.db import snapshot, transact_at
+from creditapp.errors import DomainError
+from creditapp.gateways import Gateway, GatewayError, sandbox
+from creditapp.services import intents, refunds
+from creditapp.services.intents import Open
+from creditapp.services.refunds import Due
+from creditapp.web.gateways import gateways, hear
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one round came to."""
+
+    delivered: int = 0
+    """Call-backs of the sandbox that were heard."""
+    asked: int = 0
+    """Open payments whose gateways answered."""
+    refunded: int = 0
+    failed: int = 0
+    """What a gateway did not answer; it is asked again."""
+
+
+def run(moment: datetime) -> Asked:
+    """Deliver call-backs, ask about open payments and send refunds. Safe to repeat; what fails comes again later."""
+    done = Asked()
+    known = gateways()
+    if not known["sandbox"].problem:
+        done.delivered = sandbox.deliver(current_app.config["SANDBOX_KEY"], moment).heard
+    with snapshot() as session:
+        opened, due = intents.to_ask_about(session, moment), refunds.due(session, moment)
+    for intent in opened:
+        _ask(known, intent, moment, done)
+    for refund in due:
+        _refund(known, refund, moment, done)
+    return done
+
+
+def _ask(known: dict[str, Gateway], intent: Open, moment: datetime, done: Asked) -> None:
+    """Ask how an open payment stands, as if its gateway had told us."""
+    if not intent.session_ref:
+        if moment - intent.created_at > intents.NEVER_STARTED:
+            transact_at(moment, intents.fail, intent.customer_id, intent.intent_id, "Its page was never made.")
+        return
+    gateway = known.get(intent.gateway)
+    if gateway is None or gateway.problem:
+        return
+    try:
+        hear(gateway, gateway.fetch(intent.session_ref), b"")
+    except (GatewayError, DomainError) as error:
+        done.failed += 1
+        log.warning("gateway_not_asked", gateway=intent.gateway, intent_id=intent.intent_id, why=type(error).__name__)
+    else:
+        done.asked += 1
+
+
+def _refund(known: dict[str, Gateway], due: Due, moment: datetime, done: Asked) -> None:
+    """Have a refund sent that was asked for; who does not answer is asked again, under the same key."""
+    gateway = known.get(due.gateway)
+    if gateway is None or gateway.problem:
+        why = gateway.problem if gateway else "There is no such gateway any more."
+        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, why)
+        return
+    try:
+        sent = gateway.refund(due.capture_ref, due.amount_minor, due.currency, key=due.key)
+    except GatewayError as error:
+        done.failed += 1
+        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, str(error))
+        return
+    if sent.is_done:
+        transact_at(moment, refunds.settle, due.customer_id, due.refund_id, sent.refund_ref)
+        done.refunded += 1
+    else:
+        words = "The gateway has not sent it yet."
+        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, words, refund_ref=sent.refund_ref)
