@@ -14,6 +14,7 @@ from tests.factories import (
     give,
     make_customer,
     make_invoice,
+    make_mail,
     make_payment,
     make_product,
     make_reason,
@@ -63,6 +64,10 @@ PAGES = (
     "/admin/billing/settings",
     "/admin/billing/settings/deposits",
     "/admin/billing/settings/reasons/1",
+    "/admin/billing/settings/mail",
+    "/admin/billing/settings/mail/invoice_issued",
+    "/admin/users/1/mails",
+    "/admin/users/1/mails/1",
     "/admin/search?q=o",
     "/admin/nowhere",
 )
@@ -94,6 +99,9 @@ def _fill_the_panel() -> None:
     invoices = [make_invoice(1, 4000) for _number in range(8)]
     make_payment(1, 10**9, *invoices[:6], transaction_ref="T" * 120, note="n" * 300)
     make_payment(1, 100, transaction_ref="T" * 120, method="paypal")
+    make_mail(
+        1, status="failed", subject="S" * 200, text=f"{'t' * 300}\n\nBye", error="The server said 550 " + "x" * 200
+    )
     make_refund(1)
     change_settings(credit_refunds=True)
 

@@ -22,6 +22,7 @@ from creditapp.models import (
     Customer,
     Invoice,
     LogIn,
+    Mail,
     Product,
     Role,
     Staff,
@@ -214,6 +215,9 @@ def test_installing_makes_staff_customers_and_history(app: Flask, tmp_path: Path
         report = imports.check(session, sample)
     assert (report.new, report.unchanged, report.refused) == (0, 2000, 0)
     assert max(entry.posted_at for entry in _entries(app)) > UNTIL - timedelta(days=4)
+    mails = db.session.execute(select(Mail.status, Mail.created_at).order_by(Mail.id)).all()
+    assert [row.created_at for row in mails] == sorted(row.created_at for row in mails)
+    assert {"sent"} <= {row.status for row in mails} <= {"sent", "waiting"}
 
 
 @pytest.mark.slow
