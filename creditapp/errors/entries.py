@@ -47,11 +47,14 @@ class NotReversibleError(DomainError):
 class ReversalExceedsError(DomainError):
     """More would be reversed than the entry still has."""
 
-    def __init__(self, *, reference: str, reversed_minor: int, left_minor: int, unused_minor: int | None) -> None:
+    def __init__(
+        self, *, reference: str, reversed_minor: int, left_minor: int, unused_minor: int | None, expired_minor: int = 0
+    ) -> None:
         self.reference = reference
         self.reversed_minor = reversed_minor
         self.left_minor = left_minor
         self.unused_minor = unused_minor
+        self.expired_minor = expired_minor
 
     def sentence(self, money: Money) -> str:
         if self.left_minor == 0:
@@ -59,28 +62,49 @@ class ReversalExceedsError(DomainError):
         if self.unused_minor is not None and self.unused_minor < self.left_minor:
             if self.unused_minor == 0:
                 what = "The rest" if self.reversed_minor else "All"
-                return f"{what} of {self.reference} has been used: there is nothing left to take back."
-            return f"Only {money(self.unused_minor)} of {self.reference} is unused: at most that can be taken back."
+                return f"{what} of {self.reference} {self._gone()}: there is nothing left to take back."
+            rest = "is left" if self.expired_minor else "is unused"
+            return f"Only {money(self.unused_minor)} of {self.reference} {rest}: at most that can be taken back."
         return f"At most {money(self.left_minor)} of {self.reference} can still be reversed."
+
+    def _gone(self) -> str:
+        if not self.expired_minor:
+            return "has been used"
+        return "has expired" if self.expired_minor == self.left_minor else "has been used or has expired"
 
 
 class EntryUsedError(DomainError):
-    """A deletion was asked for an entry of which some has been used or reversed."""
+    """A deletion was asked for an entry of which some has been used or reversed, or has expired."""
 
-    def __init__(self, *, reference: str, used_minor: int, reversed_minor: int, rest_minor: int, adds: bool) -> None:
+    def __init__(  # noqa: PLR0913  (the ways in which credit goes)
+        self,
+        *,
+        reference: str,
+        used_minor: int,
+        expired_minor: int,
+        reversed_minor: int,
+        rest_minor: int,
+        adds: bool,
+    ) -> None:
         self.reference = reference
         self.used_minor = used_minor
+        self.expired_minor = expired_minor
         self.reversed_minor = reversed_minor
         self.rest_minor = rest_minor
         self.adds = adds
 
     def sentence(self, money: Money) -> str:
+        ways = (self.used_minor, self.expired_minor, self.reversed_minor, self.rest_minor)
+        is_whole = sum(minor > 0 for minor in ways) == 1
         done = []
         if self.used_minor:
-            done.append("used in part" if self.reversed_minor or self.rest_minor else "used up")
+            done.append("used up" if is_whole else "used in part")
         if self.reversed_minor:
-            done.append("reversed in part" if self.used_minor or self.rest_minor else "reversed in full")
-        refusal = f"{self.reference} has been {' and '.join(done)} and cannot be deleted."
+            done.append("reversed in full" if is_whole else "reversed in part")
+        said = [f"has been {' and '.join(done)}"] if done else []
+        if self.expired_minor:
+            said.append("has expired" if is_whole else "has expired in part")
+        refusal = f"{self.reference} {', '.join(said)} and cannot be deleted."
         if self.rest_minor == 0:
             return refusal
         rest = money(self.rest_minor)

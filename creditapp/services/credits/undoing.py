@@ -40,6 +40,8 @@ class _Original:
     actor_id: int | None
     day: Any
     reversed_minor: int
+    expired_minor: int
+    """What the sweep took because its date had passed."""
     lot_class: str | None
     lot_remaining_minor: int | None
 
@@ -92,7 +94,7 @@ def delete(session: Session, customer_id: int, seq: int, *, by: Actor, key: str,
     """Delete an unused entry: reverse the whole of it. Both stay in the ledger, struck through.
 
     Raises:
-        EntryUsedError: some of it has been used or reversed; its rest can be voided or reversed.
+        EntryUsedError: some of it has been used or reversed, or has expired; its rest can be voided or reversed.
         What `reverse` raises.
     """
     return _undo(session, customer_id, seq, None, kind=Kind.REVERSAL, by=by, key=key, note=note, only_unused=True)
@@ -124,7 +126,8 @@ def _undo(  # noqa: PLR0913  (what the three verbs above differ in)
     if only_unused and original.rest_minor != abs(original.amount_minor):
         raise EntryUsedError(
             reference=reference,
-            used_minor=original.left_minor - original.rest_minor,
+            used_minor=original.left_minor - original.rest_minor - original.expired_minor,
+            expired_minor=original.expired_minor,
             reversed_minor=original.reversed_minor,
             rest_minor=original.rest_minor,
             adds=original.lot_class is not None,
@@ -171,6 +174,7 @@ def _undone(original: _Original, reference: str, amount_minor: int | None, kind:
             reversed_minor=original.reversed_minor,
             left_minor=original.left_minor,
             unused_minor=original.lot_remaining_minor,
+            expired_minor=original.expired_minor,
         )
     return wanted_minor
 
@@ -196,6 +200,13 @@ def _select_original() -> Select[*tuple[Any, ...]]:
         .where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
         .scalar_subquery()
     )
+    d, taking = CreditDraw, CreditEntry.__table__.alias("taking")
+    expired_minor = (
+        select(cast(func.coalesce(func.sum(d.amount_minor), 0), BigInteger))
+        .join(taking, (taking.c.customer_id == d.customer_id) & (taking.c.seq == d.entry_seq))
+        .where(d.customer_id == e.customer_id, d.lot_seq == e.seq, taking.c.kind == Kind.EXPIRED)
+        .scalar_subquery()
+    )
     return (
         select(
             e.seq,
@@ -207,6 +218,7 @@ def _select_original() -> Select[*tuple[Any, ...]]:
             e.actor_id,
             e.day,
             reversed_minor,
+            expired_minor,
             CreditLot.class_,
             CreditLot.remaining_minor,
         )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from flask import Flask
 
+from creditapp.db import transact_at
 from creditapp.models import CreditClass, InvoiceKind, Kind
 from creditapp.money import AMOUNT_MINOR_MAX, BALANCE_MINOR_MAX
-from creditapp.services import credits
+from creditapp.services import credits, sweeps
 from creditapp.services.ledger import Entry
 from tests.factories import (
+    actor,
     balance_of,
     give,
     make_customer,
     make_invoice,
     make_payment,
     make_reason,
+    new_key,
 )
 from tests.services.credits.desk import adjust, lots, refusal, row, set_balance, texts, undo
 
@@ -232,6 +237,35 @@ def test_the_refusal_to_delete_says_what_became_of_the_entry(
         undo(credits.reverse, entry, reversed_minor)
 
     assert refusal(lambda: undo(credits.delete, entry)) == f"{entry.reference} {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("used_minor", "reversed_minor", "deleting", "voiding"),
+    [
+        (0, 0, "has expired", "All of {} has expired"),
+        (300, 0, "has been used in part, has expired in part", "All of {} has been used or has expired"),
+        (0, 200, "has been reversed in part, has expired in part", "The rest of {} has expired"),
+        (
+            *(300, 100),
+            "has been used in part and reversed in part, has expired in part",
+            "The rest of {} has been used or has expired",
+        ),
+    ],
+)
+def test_what_expired_is_not_said_to_be_used(
+    app: Flask, used_minor: int, reversed_minor: int, deleting: str, voiding: str
+) -> None:
+    customer, given_at = make_customer(), datetime(2026, 3, 2, 12, tzinfo=UTC)
+    entry = give(customer, 500, reason_id=make_reason(expires_after_days=5), at=given_at)
+    if used_minor:
+        give(customer, -used_minor, at=given_at)
+    if reversed_minor:
+        transact_at(given_at, credits.reverse, customer, entry.seq, reversed_minor, by=actor(), key=new_key())
+    transact_at(given_at + timedelta(days=30), sweeps.expire)
+
+    assert refusal(lambda: undo(credits.delete, entry)) == f"{entry.reference} {deleting} and cannot be deleted."
+    sentence = f"{voiding.format(entry.reference)}: there is nothing left to take back."
+    assert refusal(lambda: undo(credits.void, entry)) == sentence
 
 
 def test_what_was_used_up_is_not_said_to_be_reversed(app: Flask) -> None:
