@@ -137,9 +137,23 @@ function preview(form) {
   }
 }
 
+// The switch follows a written sign; turned by hand, it takes away a sign that says otherwise.
+function followSign(form, turned) {
+  const box = form.querySelector("[data-amount]");
+  const direction = form.elements.namedItem("direction");
+  const says = { "-": "remove", "+": "add" }[box?.value.trim().replace(MINUS, "-")[0]];
+  if (!direction || !says || says === direction.value) return;
+  if (turned) box.value = box.value.trim().slice(1);
+  else direction.value = says;
+}
+
 for (const form of document.querySelectorAll("form[data-preview]")) {
-  form.addEventListener("input", () => preview(form));
+  form.addEventListener("input", (event) => {
+    followSign(form, event.target.name === "direction");
+    preview(form);
+  });
   form.addEventListener("reset", () => setTimeout(() => preview(form)));
+  followSign(form, false);
   preview(form);
 }
 

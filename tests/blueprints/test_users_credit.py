@@ -82,6 +82,39 @@ def test_the_button_gives_the_sign_and_a_written_one_wins(browser: Browser) -> N
         assert balance_of(customer) - before_minor == change_minor, (direction, amount)
 
 
+@pytest.mark.parametrize(
+    ("direction", "amount", "shown", "said"),
+    [
+        ("add", "-9", "remove", "Taken as removed, for its minus."),
+        ("add", "−9", "remove", "Taken as removed, for its minus."),
+        ("remove", "-9", "remove", "With a minus it removes, whatever is chosen above."),
+        ("remove", "9", "remove", "With a minus it removes, whatever is chosen above."),
+        ("remove", "+9999999999", "add", "Taken as added, for its plus."),
+    ],
+)
+def test_a_refused_form_shows_what_its_amount_was_taken_for(
+    browser: Browser, direction: str, amount: str, shown: str, said: str
+) -> None:
+    customer = make_customer(500)
+    browser.sign_in(make_staff())
+
+    page = browser.submit(detail(customer), form="Apply", direction=direction, amount=amount)
+
+    assert page.status == 422
+    assert (page.value("direction"), page.value("amount")) == (shown, amount)
+    assert page.words("amount-hint").startswith(said)
+
+
+def test_the_amount_that_fits_is_offered_below_the_refusal(browser: Browser) -> None:
+    customer = make_customer(3100)
+    browser.sign_in(make_staff())
+
+    page = browser.submit(detail(customer), form="Apply", amount="-500")
+
+    [error] = page.errors("amount")
+    assert page.text.index(error) < page.text.index("Remove $31.00")
+
+
 def test_without_a_choice_the_reason_follows_the_sign(browser: Browser) -> None:
     customer = make_customer()
     browser.sign_in(make_staff())

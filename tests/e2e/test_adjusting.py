@@ -68,6 +68,24 @@ def test_the_form_says_what_the_balance_will_be_before_it_is_sent(visitor: Visit
     expect(page.locator("[data-after]")).to_have_text("$50.63")
 
 
+def test_the_switch_follows_a_written_sign_and_a_sign_never_contradicts_the_switch(visitor: Visitor) -> None:
+    customer = make_customer(6562)
+    page = visitor.sign_in(make_staff())
+    visitor.open(f"/admin/users/{customer}")
+    amount, add, remove = page.get_by_label("Amount"), page.get_by_label("Add"), page.get_by_label("Remove")
+
+    amount.fill("-5")
+    expect(remove).to_be_checked()
+    expect(page.locator("[data-after]")).to_have_text("$60.62")
+    amount.fill("+5")
+    expect(add).to_be_checked()
+    amount.fill("-5")
+    add.check()
+
+    expect(amount).to_have_value("5")
+    expect(page.locator("[data-after]")).to_have_text("$70.62")
+
+
 def test_setting_a_balance_shows_it_and_the_difference_before_it_is_sent(visitor: Visitor) -> None:
     customer = make_customer(6562)
     page = visitor.sign_in(make_staff())

@@ -25,6 +25,7 @@ CUSTOMER_LINE_CHARS_MAX = 200
 BY_HAND = (CustomerStatus.ACTIVE, CustomerStatus.INACTIVE)
 AUTOMATIC_CHOICES = {"": "As the settings say", "yes": "Always", "no": "Never"}
 _AUTOMATIC = {"": None, "yes": True, "no": False}
+_DIRECTIONS = {"+": "add", "-": "remove", MINUS: "remove"}
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -114,18 +115,25 @@ class CreditForm(Form):
 
 
 class AdjustCreditForm(CreditForm):
-    """Add or remove. A sign that was written wins over the button."""
+    """Add or remove. A sign that was written wins over the button, which then shows what it was taken for."""
 
     direction = RadioField("Direction", choices={"add": "Add", "remove": "Remove"}, default="add")
     amount = AmountField("Amount", signed=True)
     ticket = LineField("Ticket", chars_max=TICKET_CHARS_MAX)
     repeat_ok = BooleanField("It is not a repeat: apply anyway")
 
+    def __init__(self, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
+        super().__init__(**kw)
+        self.taken_for = ""
+        """The direction that was taken by the sign and not by the button; empty where they agree."""
+        sign = (self.amount.data or "").strip()[:1]
+        if sign in _DIRECTIONS and self.direction.data != _DIRECTIONS[sign]:
+            self.direction.data = self.taken_for = _DIRECTIONS[sign]
+
     @property
     def amount_minor(self) -> int:
         """The amount with its sign, once the form is valid."""
-        has_sign = (self.amount.data or "").strip()[:1] in {"+", "-", MINUS}
-        return -self.amount.minor if self.direction.data == "remove" and not has_sign else self.amount.minor
+        return -abs(self.amount.minor) if self.direction.data == "remove" else self.amount.minor
 
     @property
     def reason_id(self) -> int:
