@@ -49,7 +49,9 @@ def test_credit_pays_all_part_or_none(
 ) -> None:
     customer, product = make_customer(balance_minor), make_product("VPS", price_minor=4000)
     page = agent.open(new(customer))
-    assert page.value("use_credit") == ("y" if balance_minor else None)
+    offered = [box for name in ("use_credit", "credit") for box in page.boxes(name)]
+    assert (len(offered), "No credit to use." in page.text) == ((2, False) if balance_minor else (0, True))
+    assert not offered or page.value("use_credit") == "y"
 
     page = agent.submit(page, form="Update summary", product_1=product)
     assert (summary(page), placed()) == ([total, credit, to_pay], None)
@@ -81,9 +83,11 @@ def test_credits_off_use_nothing_and_on_again_they_do(agent: Browser) -> None:
     change_settings(credits_enabled=False)
 
     page = agent.open(new(customer))
-    assert page.value("use_credit") is None
-    assert "Credits are disabled: nothing of the balance is used on this order." in page.text
-    page = agent.submit(page, form="Place order", product_1=product, use_credit=True)
+    assert page.boxes("use_credit") == []
+    assert "No credit to use: credits are disabled in the settings." in page.text
+    ticked = {"use_credit": "y", "product_1": product, "act": "place"}
+    sent = page.form("Place order").filled({}) | ticked
+    page = agent.post(new(customer), sent)
     split, why = "Total $40.00: credit $0.00, to pay $40.00.", "credits are switched off in the settings."
     assert page.flashes == [f"Order placed. {split} No credit was used: {why}"]
     assert balance_of(customer) == 5000
@@ -225,7 +229,8 @@ def test_a_code_says_what_it_brings_before_and_after(agent: Browser) -> None:
     make_promo("Spring-25", percent_bp=2500, days_to_expiry=30)
     form = agent.open(new(customer))
 
-    page = agent.submit(form, form="Update summary", product_1=product, code="spring-25", use_credit=True)
+    page = agent.submit(form, form="Update summary", product_1=product, code="spring-25")
+    page = agent.submit(page, form="Update summary", use_credit=True)
 
     assert "The code Spring-25 brings $10.00 of credit at once, usable until" in page.text
     assert (summary(page)[:3], page.value("code"), placed()) == (["$40.00", "$10.00", "$30.00"], "spring-25", None)
