@@ -15,7 +15,7 @@ from creditapp.queries.entries import balance_at_end_of
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-LINES_MAX = 1000
+LINES_MAX = 300
 """No more lines are printed: a page and its PDF must stay something that can be made and read."""
 MONTHS_MAX = 240
 

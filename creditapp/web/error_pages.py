@@ -24,6 +24,7 @@ from creditapp.errors import (
     EntryNotFoundError,
     InvoiceNotFoundError,
 )
+from creditapp.permissions import CLIENT_AREA, at_client_door
 from creditapp.services import audit
 from creditapp.services.audit import Action
 from creditapp.web.fields import showable
@@ -137,7 +138,7 @@ def _page(
     title, hint = SENTENCES.get(code, SENTENCES[400])
     template = "errors/plain.html" if plain else "errors/error.html"
     context = {"code": code, "title": title, "hint": sentence or hint, "reference": reference}
-    context |= {"path": quote(request.path), "sent": sent}
+    context |= {"path": quote(request.path), "sent": sent, "start": CLIENT_AREA if at_client_door() else "/"}
     body = _render_alone(template, context) if plain else render_template(template, **context)
     return Response(body, code, headers or {}, mimetype="text/html")
 

@@ -13,6 +13,8 @@ from typing import Any
 from flask import Response, current_app, render_template
 
 PAPER = "paper.css"
+PDFS = "10 per minute"
+"""A page of lines takes a good part of a second to set."""
 
 
 @cache

@@ -27,6 +27,7 @@ from tests.factories import (
     make_client,
     make_customer,
     make_invoice,
+    make_payment,
     make_product,
     make_subscription,
     moment,
@@ -299,6 +300,8 @@ def test_the_rest_is_paid_through_a_gateway_and_credit_waits_meanwhile(browser: 
 
     assert free.flashes == ["The payment was cancelled. Choose how to pay."]
     assert free.value("use_credit") == "y"
+    make_payment(client.id, 3000, number)
+    assert browser.open(f"/account/invoices/{number}/return?status=failed").heading == f"Invoice #{number} is paid"
 
 
 def test_an_order_of_too_much_credit_is_refused_beside_the_box(browser: Browser) -> None:

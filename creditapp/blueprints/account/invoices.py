@@ -23,7 +23,8 @@ from creditapp.web.clients import current_client
 from creditapp.web.lists import Column, Page, Sort
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
-from creditapp.web.throttle import EXPORTS, limiter
+from creditapp.web.pdf import PDFS
+from creditapp.web.throttle import limiter
 
 COLUMNS = (
     Column("Invoice"),
@@ -59,7 +60,7 @@ def invoice(invoice_id: int) -> ResponseReturnValue:
 
 @bp.route("/invoices/<id:invoice_id>.pdf")
 @customer_only
-@limiter.limit(EXPORTS)
+@limiter.limit(PDFS)
 def invoice_pdf(invoice_id: int) -> ResponseReturnValue:
     facts = own_invoice_or_404(invoice_id)
     if not pdf.is_available():

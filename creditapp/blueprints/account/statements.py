@@ -21,7 +21,8 @@ from creditapp.web.clients import current_client
 from creditapp.web.lists import Column
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
-from creditapp.web.throttle import EXPORTS, limiter
+from creditapp.web.pdf import PDFS
+from creditapp.web.throttle import limiter
 
 COLUMNS = (
     Column("Day"),
@@ -56,7 +57,7 @@ def statement() -> ResponseReturnValue:
 
 @bp.route("/statement.pdf")
 @customer_only
-@limiter.limit(EXPORTS)
+@limiter.limit(PDFS)
 def statement_pdf() -> ResponseReturnValue:
     if not pdf.is_available():
         abort(404)
