@@ -31,8 +31,6 @@ from tests.factories import (
     new_key,
 )
 
-pytestmark = pytest.mark.money
-
 
 @pytest.fixture(autouse=True)
 def _set_up(app: Flask) -> None:
@@ -84,6 +82,7 @@ def test_credit_is_told_with_the_line_for_the_customer_and_never_with_the_note()
     assert "Shouted" not in mail.text
 
 
+@pytest.mark.money
 def test_a_repeated_request_tells_once() -> None:
     customer, key, reason = make_customer(), new_key(), make_reason()
 
@@ -118,6 +117,7 @@ def test_a_refused_adjustment_tells_nothing() -> None:
     assert outbox() == []
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("why", ["no sender", "switched off", "no address", "closed"])
 def test_nobody_is_told_who_is_not_to_be(why: str) -> None:
     customer = make_customer(email="" if why == "no address" else "a@b.example")
@@ -197,6 +197,7 @@ def test_an_invoice_that_credit_pays_at_once_is_told_as_paid() -> None:
     assert "Your credit balance is $10.00." in outbox()[-1].text
 
 
+@pytest.mark.money
 @pytest.mark.parametrize("is_on", [True, False])
 def test_who_has_the_credit_to_pay_on_the_due_date_is_not_asked_to(is_on: bool) -> None:
     change_settings(automatic_on_new=False, automatic_on_due=is_on)
@@ -225,6 +226,7 @@ def test_a_payment_tells_that_the_invoice_is_paid_and_what_became_credit() -> No
     assert f"Credit for Overpayment of Invoice #{number}" in outbox()[-1].text
 
 
+@pytest.mark.money
 def test_renewals_tell_each_customer_what_became_of_the_invoice() -> None:
     rich, poor = make_customer(5000, email="rich@b.example"), make_customer(email="poor@b.example")
     before = len(outbox())
@@ -250,6 +252,7 @@ def test_expired_credit_that_leaves_a_low_balance_is_told_of() -> None:
     assert told()[-1] == ("low_balance", "Your credit is down to $0.00")
 
 
+@pytest.mark.money
 def test_many_are_told_with_few_statements_and_a_key_tells_once() -> None:
     customers = [make_customer(email=f"c{number}@b.example") for number in range(5)]
     facts: dict[str, Any] = {"amount": 100}

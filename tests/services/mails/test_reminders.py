@@ -14,7 +14,6 @@ from creditapp.models import CreditAccount, Mail
 from creditapp.services.mails import reminders
 from tests.factories import change_settings, close_customer, give, make_customer, make_reason, moment
 
-pytestmark = pytest.mark.money
 GIVEN = moment("2026-03-01 12:00")
 
 
@@ -42,6 +41,7 @@ def subjects() -> list[str]:
     return list(db.session.scalars(select(Mail.subject).where(Mail.event == "credit_expiring").order_by(Mail.id)))
 
 
+@pytest.mark.money
 def test_each_lot_is_told_of_once_within_the_days_of_notice() -> None:
     expiring(30)
 
@@ -52,6 +52,7 @@ def test_each_lot_is_told_of_once_within_the_days_of_notice() -> None:
     assert subjects() == ["$12.00 of your credit expires on 31 Mar 2026"]
 
 
+@pytest.mark.money
 def test_many_are_told_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reminders, "LOTS_AT_ONCE", 2)
     for number in range(5):
