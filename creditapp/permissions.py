@@ -63,6 +63,9 @@ class Permission(StrEnum):
     MAIL_READ = "mail:read"
     MAIL_WRITE = "mail:write"
     """Send a mail again that has failed."""
+    PROMO_READ = "promo:read"
+    PROMO_WRITE = "promo:write"
+    """Make, edit and switch off promo codes."""
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
 
@@ -76,6 +79,7 @@ _READS = {
     Permission.INVOICE_READ,
     Permission.PAYMENT_READ,
     Permission.MAIL_READ,
+    Permission.PROMO_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
@@ -92,6 +96,7 @@ _MANAGER = _AGENT | {
     Permission.CUSTOMER_EXPORT,
     Permission.CUSTOMER_INVITE,
     Permission.PRODUCT_WRITE,
+    Permission.PROMO_WRITE,
     Permission.INVOICE_WRITE,
     Permission.INVOICE_VOID,
     Permission.INVOICE_EXPORT,

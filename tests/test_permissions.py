@@ -26,6 +26,7 @@ from tests.factories import (
     make_mail,
     make_payment,
     make_product,
+    make_promo,
     make_refund,
     make_staff,
     make_subscription,
@@ -189,6 +190,17 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("products.create", "POST"): LEADERS,
     ("products.edit", "GET"): LEADERS,
     ("products.edit", "POST"): LEADERS,
+    ("promos.index", "GET"): EVERYBODY,
+    ("promos.show", "GET"): EVERYBODY,
+    ("promos.create", "GET"): LEADERS,
+    ("promos.create", "POST"): LEADERS,
+    ("promos.edit", "GET"): LEADERS,
+    ("promos.edit", "POST"): LEADERS,
+    ("promos.switch_off", "POST"): LEADERS,
+    ("promos.export_uses", "GET"): EXPORTERS,
+    ("promos.make_referral_code", "POST"): WRITERS,
+    ("invoices.add_funds", "GET"): LEADERS,
+    ("invoices.add_funds", "POST"): LEADERS,
 }
 TESTED_APART = {
     "auth.sign_in",
@@ -234,6 +246,7 @@ def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = No
         "payment_id": NOWHERE if missing else make_payment(customer_id),
         "refund_id": NOWHERE if missing else make_refund(customer_id),
         "subscription_id": NOWHERE if missing else make_subscription(customer_id),
+        "promo_id": NOWHERE if missing else make_promo(f"CODE-{customer_id}"),
         "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
         "mail_id": NOWHERE if missing else make_mail(customer_id),
@@ -411,6 +424,7 @@ def test_a_number_that_is_none_is_not_found(app: Flask, number: str) -> None:
         f"/admin/users/{number}/credit/1",
         f"/admin/billing/settings/reasons/{number}",
         f"/admin/billing/products/{number}",
+        f"/admin/billing/promo-codes/{number}",
         f"/admin/users/1/subscriptions/{number}",
     ):
         assert browser.client.get(url).status_code == 404, url
@@ -449,6 +463,7 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
         "credits.export_balances",
         "invoices.export",
         "payments.export",
+        "promos.export_uses",
     ):
         assert browser.client.head(urls[name]).status_code == 200
 
@@ -463,6 +478,7 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
     exports = {"users.export", "users.export_history", "credits.export_adjustments", "credits.export_balances"} | {
         "invoices.export",
         "payments.export",
+        "promos.export_uses",
     }
     before = dump()
 

@@ -15,6 +15,7 @@ def register_blueprints(app: Flask) -> None:
         orders,
         payments,
         products,
+        promos,
         refunds,
         sandbox,
         search,
@@ -25,7 +26,7 @@ def register_blueprints(app: Flask) -> None:
     )
 
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
-    for blueprint in (*at_the_desk, refunds, account):
+    for blueprint in (*at_the_desk, refunds, promos, account):
         app.register_blueprint(blueprint.bp)
     for blueprint in (suspense, sandbox, webhooks):
         app.register_blueprint(blueprint.bp)

@@ -8,8 +8,10 @@ from creditapp.errors.domain import DomainError, Money
 class CodeError(DomainError):
     """A promo or referral code is not taken in this order, or a code cannot be saved like this."""
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, *, box: str = "code") -> None:
         self.problem = problem
+        self.box = box
+        """The field that is to blame."""
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return self.problem

@@ -76,7 +76,7 @@ class ReversalExceedsError(DomainError):
 class EntryUsedError(DomainError):
     """A deletion was asked for an entry of which some has been used or reversed, or has expired."""
 
-    def __init__(  # noqa: PLR0913  (the ways in which credit goes)
+    def __init__(
         self,
         *,
         reference: str,

@@ -45,6 +45,7 @@ class EntryFacts:
     invoice_id: int | None
     payment_id: int | None
     subscription_id: int | None
+    promo_code_id: int | None
     other_customer_id: int | None
     other_seq: int | None
     actor: str
@@ -148,7 +149,7 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
     e, t, lot = CreditEntry, CreditEntryText, CreditLot
     statement = (
         select(e.customer_id, e.seq, e.kind, e.amount_minor, e.balance_after_minor, e.description, e.is_quiet)
-        .add_columns(e.reversed_seq, e.invoice_id, e.payment_id, e.subscription_id)
+        .add_columns(e.reversed_seq, e.invoice_id, e.payment_id, e.subscription_id, e.promo_code_id)
         .add_columns(e.other_customer_id, e.other_seq, e.actor, e.actor_id, e.key)
         .add_columns(e.effective_on, e.day, e.posted_at, Staff.name, Reason.name, Reason.position)
         .add_columns(t.note, t.customer_note, t.ticket_ref, t.erased_at)

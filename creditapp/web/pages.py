@@ -101,6 +101,8 @@ def _navigation() -> list[NavItem]:
         billing.children.append(_item("Suspense", "suspense.index"))
     if can(Permission.PRODUCT_READ):
         billing.children.append(_item("Products", "products.index"))
+    if can(Permission.PROMO_READ):
+        billing.children.append(_item("Promo codes", "promos.index"))
     if can(Permission.SETTINGS_READ):
         billing.children.append(_item("Settings", "settings.show"))
     return [_item("Users", "users.index", "users"), billing]

@@ -9,8 +9,15 @@ from creditapp.db import db, transact
 from creditapp.models import Cycle, Invoice, Role, Subscription
 from creditapp.services import referrals
 from tests.browser import Browser, Page
-from tests.factories import balance_of, change_settings, close_customer, make_customer, make_product, make_staff
-from tests.services.test_promos import make_promo
+from tests.factories import (
+    balance_of,
+    change_settings,
+    close_customer,
+    make_customer,
+    make_product,
+    make_promo,
+    make_staff,
+)
 
 
 def new(customer_id: int) -> str:

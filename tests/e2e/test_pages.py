@@ -17,6 +17,7 @@ from tests.factories import (
     make_mail,
     make_payment,
     make_product,
+    make_promo,
     make_reason,
     make_refund,
     make_staff,
@@ -61,6 +62,11 @@ PAGES = (
     "/admin/billing/products",
     "/admin/billing/products/new",
     "/admin/billing/products/1",
+    "/admin/billing/promo-codes",
+    "/admin/billing/promo-codes/new",
+    "/admin/billing/promo-codes/1",
+    "/admin/billing/promo-codes/1/edit",
+    "/admin/users/1/add-funds",
     "/admin/billing/settings",
     "/admin/billing/settings/deposits",
     "/admin/billing/settings/reasons/1",
@@ -87,6 +93,8 @@ def _fill_the_panel() -> None:
         give(customer, -1200, note="=SUM(A1:A9)")
     make_reason(name="Expires soon", expires_after_days=30)
     products = [make_product("Hosting 20 GB"), make_product("x" * 120, price_minor=10**11, cycle=Cycle.YEARLY)]
+    make_promo("Spring-25", percent_bp=750, most_minor=10**9, uses_max=100, description="d" * 200)
+    change_settings(referrals_enabled=True, referred_minor=500)
     make_product("Set-up", cycle=Cycle.ONE_OFF, is_active=False)
     for number, product in enumerate(products * 2):
         status = list(SubscriptionStatus)[number]

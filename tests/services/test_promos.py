@@ -21,20 +21,23 @@ from creditapp.services.actor import SYSTEM
 from creditapp.services.checkout import OrderLine, Placed
 from creditapp.services.promos import PromoFields
 from tests.crowd import together
-from tests.factories import actor, balance_of, change_settings, give, make_customer, make_invoice, make_product, new_key
+from tests.factories import (
+    actor,
+    balance_of,
+    change_settings,
+    give,
+    make_customer,
+    make_invoice,
+    make_product,
+    make_promo,
+    new_key,
+)
 from tests.services.credit_log import log, lot
 from tests.services.invoices.desk import cancel, pay, refund, take_off, use, void
 
 pytestmark = pytest.mark.money
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
-
-
-def make_promo(code: str = "Spring-25", **given: Any) -> int:  # noqa: ANN401  (of `PromoFields`)
-    fields: dict[str, Any] = {"code": code, "grants_when_paid": False} | given
-    if "percent_bp" not in fields:
-        fields.setdefault("amount_minor", 1000)
-    return transact(promos.create, PromoFields(**fields), by=actor(), key=new_key())
 
 
 def order(customer_id: int, code: str = "spring-25", price_minor: int = 4000, **given: Any) -> Placed:  # noqa: ANN401

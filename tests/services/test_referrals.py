@@ -14,10 +14,10 @@ from creditapp.jobs import referring
 from creditapp.models import CreditAccount, Customer, Referral
 from creditapp.services import credits, referrals
 from tests.crowd import together
-from tests.factories import actor, balance_of, change_settings, make_customer, moment, new_key
+from tests.factories import actor, balance_of, change_settings, make_customer, make_promo, moment, new_key
 from tests.services.credit_log import log, lot
 from tests.services.invoices.desk import cancel, pay, void
-from tests.services.test_promos import make_promo, order, refused
+from tests.services.test_promos import order, refused
 
 pytestmark = pytest.mark.money
 

@@ -13,6 +13,7 @@ from flask_login import current_user
 from creditapp.blueprints.invoices.newest import newest_of
 from creditapp.blueprints.payments import newest as payments
 from creditapp.blueprints.users.forms import BY_HAND, AdjustCreditForm
+from creditapp.blueprints.users.referred import read_referral
 from creditapp.blueprints.users.subscribed import read_subscribed
 from creditapp.db import db
 from creditapp.models import CreditEntry
@@ -81,6 +82,7 @@ def render_customer(
         export_url=_export_url(customer.id, history_args),
         fold_url=_fold_url(customer.id, path, folded=folded),
         way_out=way_out or WayOut(),
+        referral=read_referral(customer),
         subscribed=read_subscribed(customer, request.args),
         newest=newest_of(customer.id, is_closed=customer.status not in BY_HAND),
         newest_payments=payments.newest_of(customer.id, is_closed=customer.status not in BY_HAND),

@@ -95,6 +95,7 @@ def end_refunded(
     facts = {"entries": [entry.seq for entry in entries]}
     entry_seq = entries[0].seq if entries else None
     write(session, bill.written(session, "refunded_whole", by, entry_seq=entry_seq, facts=facts))
+    orders_paid.undone(session, account, panel, bill, by=by)
     return entries
 
 
@@ -125,7 +126,7 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     if bill.status not in allowed:
         raise InvoiceStateError(bill.id, _PROBLEMS[InvoiceStatus(bill.status)])
     if bill.kind == InvoiceKind.ADD_FUNDS and bill.status == InvoiceStatus.PAID:
-        raise InvoiceStateError(bill.id, "has added its funds to the balance: take them from there.")
+        raise InvoiceStateError(bill.id, "has added its funds to the balance: refund them from there.")
     was = bill.status
     found = Rules(*rest[0].rows[0]), rest[2]
     entries = _give_back(session, account, panel, bill, found, by=by, key=key, content=content)

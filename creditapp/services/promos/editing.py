@@ -100,7 +100,7 @@ def edit(session: Session, promo_id: int, fields: PromoFields, *, version: int, 
             raise CodeError("The code has been used, and stays what it is called. Make a new one.")
         _check_free(session, fields)
     if fields.uses_max is not None and fields.uses_max < uses:
-        raise CodeError(f"The code has been used {uses:,} times already.")
+        raise CodeError(f"The code has been used {uses:,} times already.", box="uses_max")
     try:
         _write(session, promo_id, version, fields.columns())
     except IntegrityError as error:
