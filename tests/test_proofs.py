@@ -16,8 +16,9 @@ from sqlalchemy import Engine, bindparam, create_engine, event, select, text, up
 from sqlalchemy.orm import Session
 
 from creditapp.db import db
+from creditapp.gateways import ToldKind
 from creditapp.models import CreditAccount
-from creditapp.services import payments, verification
+from creditapp.services import callbacks, payments, verification
 from creditapp.services.bills import bill as bills_bill
 from creditapp.services.ledger import Entry, plans
 from creditapp.statements import Prepared
@@ -25,6 +26,8 @@ from creditapp.turns import Queue
 from tests.books import Books
 from tests.crowd import spend, together
 from tests.factories import balance_of, make_customer, make_staff, new_key, reason_named
+from tests.services.gateways import far_end
+from tests.services.gateways.far_end import begin, captured, hear, renamed, told
 from tests.services.invoices.desk import amounts, bill, pay
 from tests.services.tampering import tampered
 from tests.test_migrations import BROKEN, run
@@ -264,6 +267,53 @@ def test_without_the_locks_payments_trip_over_each_other(app: Flask, monkeypatch
 
     assert outcomes.keys() & {"RuntimeError", "UniqueViolation"}
     assert amounts(customer, invoice) == ("unpaid", 0, outcomes["Recorded"], 0)
+
+
+@SQLITE
+@pytest.mark.tampers
+def test_without_the_events_that_came_before_a_refund_is_missed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_the_last(session: Session, gateway: str, ref: str) -> list[Any]:
+        return list(session.execute(callbacks.select_events(gateway, ref)))[-1:]
+
+    monkeypatch.setattr(callbacks, "_told_of", only_the_last)
+    outcomes = []
+    for number in range(2):
+        customer = make_customer()
+        invoice = bill(customer, 1000)
+        ref = f"ch_{number}"
+        events = [
+            captured(begin(customer, invoice), ref=ref),
+            told(ToldKind.REFUNDED, ref, refunded_minor=300, after_s=1),
+        ]
+        for one in reversed(events) if number else events:
+            hear(one)
+        outcomes.append(far_end.outcome(customer, invoice)["payments"])
+
+    assert outcomes == [[(1000, 0, 0)]] * 2  # with them it is (1000, 0, 300)
+
+
+@SQLITE
+@pytest.mark.tampers
+def test_a_payment_that_its_capture_has_forgotten_is_kept_once_by_its_key(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = make_customer()
+    one = captured(begin(customer, bill(customer, 1000)))
+    hear(one)
+
+    forget_captures()
+    hear(renamed(one, "again"))
+    assert balance_of(customer) == 0
+    forget_captures()
+    monkeypatch.setattr(callbacks, "payment_key", lambda gateway, ref: f"{gateway}:{ref}:anew")
+    hear(renamed(one, "once more"))
+
+    assert balance_of(customer) == 1000
+
+
+def forget_captures() -> None:
+    with db.engine.begin() as connection:
+        connection.execute(update(callbacks.CAPTURES).values(payment_id=None, customer_id=None))
 
 
 @POSTGRESQL

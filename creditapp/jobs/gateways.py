@@ -11,9 +11,9 @@ from flask import current_app
 from creditapp.db import snapshot, transact_at
 from creditapp.errors import DomainError
 from creditapp.gateways import Gateway, GatewayError, sandbox
-from creditapp.services import intents, refunds
+from creditapp.jobs.refunds import send_due
+from creditapp.services import intents
 from creditapp.services.intents import Open
-from creditapp.services.refunds import Due
 from creditapp.web.gateways import gateways, hear
 
 log = structlog.get_logger(__name__)
@@ -39,11 +39,10 @@ def run(moment: datetime) -> Asked:
     if not known["sandbox"].problem:
         done.delivered = sandbox.deliver(current_app.config["SANDBOX_KEY"], moment).heard
     with snapshot() as session:
-        opened, due = intents.to_ask_about(session, moment), refunds.due(session, moment)
+        opened = intents.to_ask_about(session, moment)
     for intent in opened:
         _ask(known, intent, moment, done)
-    for refund in due:
-        _refund(known, refund, moment, done)
+    done.refunded = send_due(moment, known)
     return done
 
 
@@ -63,24 +62,3 @@ def _ask(known: dict[str, Gateway], intent: Open, moment: datetime, done: Asked)
         log.warning("gateway_not_asked", gateway=intent.gateway, intent_id=intent.intent_id, why=type(error).__name__)
     else:
         done.asked += 1
-
-
-def _refund(known: dict[str, Gateway], due: Due, moment: datetime, done: Asked) -> None:
-    """Have a refund sent that was asked for; who does not answer is asked again, under the same key."""
-    gateway = known.get(due.gateway)
-    if gateway is None or gateway.problem:
-        why = gateway.problem if gateway else "There is no such gateway any more."
-        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, why)
-        return
-    try:
-        sent = gateway.refund(due.capture_ref, due.amount_minor, due.currency, key=due.key)
-    except GatewayError as error:
-        done.failed += 1
-        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, str(error))
-        return
-    if sent.is_done:
-        transact_at(moment, refunds.settle, due.customer_id, due.refund_id, sent.refund_ref)
-        done.refunded += 1
-    else:
-        words = "The gateway has not sent it yet."
-        transact_at(moment, refunds.put_off, due.customer_id, due.refund_id, words, refund_ref=sent.refund_ref)

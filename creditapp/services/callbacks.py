@@ -392,7 +392,7 @@ def _book(
         raise ValueError("Money of nobody cannot be booked.")
     try:
         with whole_or_nothing(session):
-            book(
+            booked_id = book(
                 session,
                 gateway.name,
                 capture.ref,
@@ -405,7 +405,7 @@ def _book(
             intents.succeed(session, match.intent_customer_id, match.intent_id)
     except DomainError as refusal:
         return None, None, _sentence(session, refusal)
-    return match.customer_id, payment_id, ""
+    return match.customer_id, booked_id, ""
 
 
 def book(  # noqa: PLR0913  (what a payment is)
@@ -418,11 +418,11 @@ def book(  # noqa: PLR0913  (what a payment is)
     *,
     invoice_ids: Sequence[int],
     by: Actor,
-) -> None:
-    """Record a gateway's payment in our books, and keep which one it is. The capture is locked before."""
+) -> int:
+    """Record a gateway's payment in our books, keep which one it is, and return it. The capture is locked before."""
     s = Setting
     time_zone = session.execute(select(s.time_zone).where(s.id == 1)).scalar_one()
-    payments.record(
+    recorded = payments.record(
         session,
         customer_id,
         payment_id,
@@ -438,8 +438,9 @@ def book(  # noqa: PLR0913  (what a payment is)
     session.execute(
         update(CAPTURES)
         .where(c.gateway == gateway, c.ref == ref)
-        .values(customer_id=customer_id, payment_id=payment_id, version=c.version + 1, updated_at=now(session))
+        .values(customer_id=customer_id, payment_id=recorded.payment_id, version=c.version + 1, updated_at=now(session))
     )
+    return recorded.payment_id
 
 
 def _settle_events(

@@ -107,7 +107,7 @@ def assign(  # noqa: PLR0913  (one argument for each field of the form)
             "worth as a payment, and dismiss it here."
         )
     named = () if invoice_id is None else (invoice_id,)
-    callbacks.book(
+    booked_id = callbacks.book(
         session,
         event.gateway,
         event.capture_ref,
@@ -120,11 +120,11 @@ def assign(  # noqa: PLR0913  (one argument for each field of the form)
     problem = callbacks.follow(session, event.gateway, event.capture_ref, clawback_id=clawback_id, by=by)
     if problem:
         raise SuspenseError(problem)
-    _settle(session, event_id, EventStatus.ASSIGNED, by, customer_id=customer_id, payment_id=payment_id)
-    request_keys.keep(session, _SCOPE, key, str(payment_id))
-    after = {"gateway": event.gateway, "customer_id": customer_id, "payment_id": payment_id, "invoice_id": invoice_id}
+    _settle(session, event_id, EventStatus.ASSIGNED, by, customer_id=customer_id, payment_id=booked_id)
+    request_keys.keep(session, _SCOPE, key, str(booked_id))
+    after = {"gateway": event.gateway, "customer_id": customer_id, "payment_id": booked_id, "invoice_id": invoice_id}
     audit.record(session, Action.SUSPENSE_ASSIGNED, by, "gateway_event", event_id, after=after)
-    return payment_id
+    return booked_id
 
 
 def dismiss(session: Session, event_id: int, note: str, *, by: Actor, key: str) -> None:

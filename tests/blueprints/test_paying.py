@@ -159,11 +159,11 @@ def test_money_in_another_currency_can_only_be_dismissed(desk: Browser) -> None:
 
 def test_gateways_are_switched_and_one_says_why_it_is_not_offered(app: Flask, desk: Browser) -> None:
     page = desk.open("/admin/billing/settings/gateways")
-    assert "Not offered: there are no bank details yet" in page.text
+    assert "Not offered. There are no bank details yet" in page.text
 
     page = desk.submit(page, bank_details="Kite Bank\nDE00 0000", offer_sandbox=False)
 
-    assert "Not offered: it is switched off." in page.text
+    assert "Not offered. It is switched off." in page.text
     setting = db.session.get_one(Setting, 1, populate_existing=True)
     assert (setting.gateways, setting.bank_details) == ("bank", "Kite Bank\nDE00 0000")
     assert "settings_saved" in list(db.session.scalars(select(AuditRow.action)))

@@ -85,7 +85,7 @@ def _page(form: _GatewaysForm) -> ResponseReturnValue:
 def _state(gateway: Gateway, *, is_on: bool) -> str:
     """Say whether it is offered now, and why not."""
     if gateway.problem:
-        return f"Not offered: {gateway.problem[:1].lower()}{gateway.problem[1:]}"
+        return f"Not offered. {gateway.problem}"
     if not is_on:
-        return "Not offered: it is switched off."
+        return "Not offered. It is switched off."
     return "Offered. For trying things out: no money moves." if gateway.name == "sandbox" else "Offered."

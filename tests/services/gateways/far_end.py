@@ -109,3 +109,8 @@ def wordings(customer: int) -> list[str]:
     db.session.rollback()
     e = CreditEntry
     return list(db.session.scalars(select(e.description).where(e.customer_id == customer).order_by(e.seq)))
+
+
+def hold_money(ref: str = "ch_1") -> Taken:
+    """Let a gateway tell of money that nobody asked for."""
+    return hear(told(ToldKind.CAPTURED, ref, event_id="held", amount_minor=12550))
