@@ -31,6 +31,13 @@ def _name_the_request() -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(
         request_id=secrets.token_hex(8),
-        staff_id=current_user.id if asked and current_user.is_authenticated else None,
+        **_who(asked=asked),
         address=request.remote_addr,
     )
+
+
+def _who(*, asked: bool) -> dict[str, int | None]:
+    """Return whose request it is, under the name of the door they came in by."""
+    if not asked or not current_user.is_authenticated:
+        return {"staff_id": None}
+    return {"customer_id" if current_user.is_customer else "staff_id": current_user.id}
