@@ -19,6 +19,7 @@ from creditapp.models import (
     Customer,
     Invoice,
     InvoiceStatus,
+    Kind,
     Payment,
     PaymentAllocation,
     Staff,
@@ -80,6 +81,15 @@ class SameReference:
     amount_minor: int
     received_on: date
     customer: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotDue:
+    """The invoice that a payment was for, and that took none of it."""
+
+    invoice_id: int
+    is_duplicate: bool
+    """It had been paid; otherwise it was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +161,26 @@ def invoices_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple
         for customer_id, payment_id, invoice_id in session.execute(statement.order_by(a.payment_id, a.invoice_id)):
             found[customer_id, payment_id].append(invoice_id)
     return found
+
+
+def not_due_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], NotDue]:
+    """Return which invoice those of these payments (customer, number) were for that paid none: all became credit.
+
+    A payment and the entry it makes have one key, and that is how the entry is found.
+    """
+    p, e = Payment, CreditEntry
+    if not keys:
+        return {}
+    statement = (
+        select(p.customer_id, p.id, e.invoice_id, e.kind)
+        .join(e, (e.customer_id == p.customer_id) & (e.key == p.key))
+        .where(tuple_(p.customer_id, p.id).in_(keys), p.credit_minor == p.amount_minor)
+        .where(e.kind.in_((Kind.DUPLICATE_PAYMENT, Kind.OVERPAYMENT)), e.invoice_id.is_not(None))
+    )
+    return {
+        (customer_id, payment_id): NotDue(invoice_id, is_duplicate=kind == Kind.DUPLICATE_PAYMENT)
+        for customer_id, payment_id, invoice_id, kind in session.execute(statement)
+    }
 
 
 def newest_of(session: Session, customer_id: int, most: int) -> list[Any]:

@@ -90,6 +90,31 @@ def test_an_overpayment_becomes_credit_and_the_same_payment_again_all_of_it(mana
 
     assert page.rows("credit")[0][1] == f"Credit for Duplicate Payment of Invoice #{invoice}"
     assert balance_of(customer) == 20_000
+    assert f"Invoice #{invoice} had been paid already; all of it became credit." in page.words("paid")
+    for url, table in ((LIST, "payments"), (f"/admin/users/{customer}", "payments")):
+        page = manager.open(url)
+        [twice, once] = page.rows(table)
+        assert f"#{invoice} had been paid already" in twice
+        assert f"#{invoice}" in once
+        assert "No invoice" not in page.text
+
+
+def test_a_payment_for_an_invoice_that_was_cancelled_says_so(manager: Browser) -> None:
+    customer = make_customer()
+    invoice = make_invoice(customer, 4000)
+    transact(invoices.cancel, customer, invoice, by=actor(), key=new_key())
+
+    payment = make_payment(customer, 4000, invoice)
+
+    said = manager.open(f"{LIST}/{payment}").words("paid")
+    assert said == f"What it paid Invoice #{invoice} was not to be paid any more; all of it became credit."
+
+
+def test_a_payment_for_no_invoice_names_none(manager: Browser) -> None:
+    payment = make_payment(make_customer(), 4000)
+
+    assert manager.open(f"{LIST}/{payment}").words("paid") == "What it paid It paid no invoice."
+    assert "No invoice" in manager.open(LIST).rows("payments")[0]
 
 
 @pytest.mark.parametrize("typed", ["#{b}, #{a}", "{b} {a}", " #{b};{a} ", "{b},{a},{b}"])

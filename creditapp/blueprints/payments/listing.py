@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from creditapp.blueprints.payments.words import method_words
 from creditapp.queries import payments
-from creditapp.queries.payments import PaymentFilter
+from creditapp.queries.payments import NotDue, PaymentFilter
 from creditapp.services.payments import LABELS
 from creditapp.web import lists, urls
 from creditapp.web.exports import Number
@@ -93,10 +93,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class PaymentList:
-    """One page, and which invoices each of its payments paid."""
+    """One page, which invoices each of its payments paid, and which took none of the one that was for it."""
 
     page: Page
     invoices: dict[tuple[int, int], list[int]]
+    not_due: dict[tuple[int, int], NotDue]
 
 
 def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str) -> PaymentList:
@@ -118,7 +119,8 @@ def read_page(session: Session, asked: Asked, args: Mapping[str, str], path: str
         noun="payments",
         total=lists.counted(payments.count(session, asked.wanted, most=lists.COUNT_MAX)),
     )
-    return PaymentList(page, payments.invoices_of(session, [(row.customer_id, row.id) for row in page.rows]))
+    shown = [(row.customer_id, row.id) for row in page.rows]
+    return PaymentList(page, payments.invoices_of(session, shown), payments.not_due_of(session, shown))
 
 
 def lines(session: Session, asked: Asked) -> Iterator[Sequence[Any]]:

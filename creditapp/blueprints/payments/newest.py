@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import url_for
 
-from creditapp.blueprints.payments.words import method_words
+from creditapp.blueprints.payments.words import method_words, not_due_words
 from creditapp.db import db
 from creditapp.permissions import Permission, can
 from creditapp.queries import payments
+from creditapp.queries.payments import NotDue
 from creditapp.web.lists import Column, link
 
 MOST = 5
@@ -22,6 +23,7 @@ class Newest:
 
     rows: list[Any]
     invoices: dict[tuple[int, int], list[int]]
+    not_due: dict[tuple[int, int], NotDue]
     all_url: str
     new_url: str | None
     """Where a payment is recorded, for who may."""
@@ -42,6 +44,14 @@ class Newest:
         """Return which invoices this payment paid."""
         return self.invoices.get((row.customer_id, row.id), [])
 
+    def not_due_of(self, row: Any) -> NotDue | None:  # noqa: ANN401  (a row)
+        """Return the invoice that this payment was for, and that took none of it."""
+        return self.not_due.get((row.customer_id, row.id))
+
+    @staticmethod
+    def why(not_due: NotDue) -> str:
+        return not_due_words(not_due)
+
 
 def newest_of(customer_id: int, *, is_closed: bool = False) -> Newest | None:
     """Return the customer's newest payments; None for who may not see any."""
@@ -50,9 +60,11 @@ def newest_of(customer_id: int, *, is_closed: bool = False) -> Newest | None:
     session = db.session()
     rows = payments.newest_of(session, customer_id, MOST)
     may_write = can(Permission.PAYMENT_WRITE) and not is_closed
+    shown = [(row.customer_id, row.id) for row in rows]
     return Newest(
         rows,
-        payments.invoices_of(session, [(row.customer_id, row.id) for row in rows]),
+        payments.invoices_of(session, shown),
+        payments.not_due_of(session, shown),
         link(url_for("payments.index"), {"customer": customer_id}),
         link(url_for("payments.create"), {"customer": customer_id}) if may_write else None,
     )

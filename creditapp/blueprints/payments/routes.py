@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.payments import bp
 from creditapp.blueprints.payments.listing import COLUMNS, HEADINGS, METHOD_CHOICES, Asked, lines, read_page
-from creditapp.blueprints.payments.words import method_words
+from creditapp.blueprints.payments.words import method_words, not_due_words
 from creditapp.blueprints.refunds.words import state_tag
 from creditapp.db import db, snapshot
 from creditapp.models import InvoiceKind
@@ -47,6 +47,8 @@ def index() -> ResponseReturnValue:
         asked=asked,
         page=found.page,
         invoices=found.invoices,
+        not_due=found.not_due,
+        not_due_words=not_due_words,
         columns=COLUMNS,
         chips=asked.chips(path),
         method_choices=METHOD_CHOICES,
@@ -88,6 +90,8 @@ def show(payment_id: int) -> ResponseReturnValue:
         method=method_words(payment.method),
         paid=queries.allocations(session, payment.customer_id, payment_id),
         paid_columns=PAID_COLUMNS,
+        not_due=queries.not_due_of(session, [(payment.customer_id, payment_id)]).get((payment.customer_id, payment_id)),
+        not_due_words=not_due_words,
         entries=queries.entries(session, payment.customer_id, payment_id),
         entry_columns=ENTRY_COLUMNS,
         same=[one for one in others if one.id != payment_id],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from creditapp.models import InvoiceKind, InvoiceStatus
-from creditapp.queries.payments import Named
+from creditapp.queries.payments import Named, NotDue
 from creditapp.services.payments import LABELS, Plan, Recorded, Share
 from creditapp.web.filters import money
 
@@ -52,6 +52,11 @@ def done_words(recorded: Recorded) -> str:
     if plan.credit_minor:
         said.append(f"{money(plan.credit_minor)} became credit: {plan.description}.")
     return " ".join(said)
+
+
+def not_due_words(not_due: NotDue) -> str:
+    """Say why the invoice that a payment was for took none of it; its number goes before."""
+    return "had been paid already" if not_due.is_duplicate else "was not to be paid any more"
 
 
 def _left(share: Share) -> str:
