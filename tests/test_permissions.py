@@ -147,6 +147,7 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("invoices.index", "GET"): EVERYBODY,
     ("invoices.export", "GET"): EXPORTERS,
     ("invoices.show", "GET"): EVERYBODY,
+    ("invoices.history", "GET"): EVERYBODY,
     ("invoices.create", "GET"): LEADERS,
     ("invoices.create", "POST"): LEADERS,
     ("invoices.edit", "GET"): LEADERS,

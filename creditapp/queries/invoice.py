@@ -5,11 +5,12 @@ Every statement stays inside one customer, so that it costs the same however man
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from creditapp.models import (
     CreditAccount,
@@ -36,6 +37,9 @@ from creditapp.statements import run
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+DECISIONS = ("credit_applied", "credit_not_applied")
+"""What happens to an invoice when somebody, or a rule, decides about credit on it."""
+_DECISIONS_MAX = 50
 _MOVES_CREDIT = (Kind.APPLIED, Kind.UNAPPLIED, Kind.RETURNED, Kind.INVOICE_REFUND)
 
 
@@ -229,15 +233,37 @@ def paid_parts(session: Session, customer_id: int, invoice_id: int, *, zone: Any
     return [part for _moment, part in sorted(parts, key=lambda pair: pair[0])]
 
 
-def history(session: Session, customer_id: int, invoice_id: int) -> list[Happening]:
-    """Return what happened to it, newest first."""
+def history(session: Session, customer_id: int, invoice_id: int, *, most: int | None = None) -> list[Happening]:
+    """Return what happened to it, newest first; with `most`, only the newest."""
+    wanted = select_history(customer_id, invoice_id).order_by(InvoiceEvent.seq.desc()).limit(most)
+    return happenings(session.execute(wanted))
+
+
+def decisions(session: Session, customer_id: int, invoice_id: int) -> list[Happening]:
+    """Return what was decided about credit on it, newest first, as far as it can matter."""
+    wanted = select_history(customer_id, invoice_id).where(InvoiceEvent.action.in_(DECISIONS))
+    return happenings(session.execute(wanted.order_by(InvoiceEvent.seq.desc()).limit(_DECISIONS_MAX)))
+
+
+def count_history(session: Session, customer_id: int, invoice_id: int) -> int:
+    """Return how many things happened to it."""
     e = InvoiceEvent
-    rows = session.execute(
+    statement = select(func.count()).select_from(e).where(e.customer_id == customer_id, e.invoice_id == invoice_id)
+    return session.execute(statement).scalar_one()
+
+
+def select_history(customer_id: int, invoice_id: int) -> Select[*tuple[Any, ...]]:
+    """Return what happened to it, to be ordered by `seq`, and limited; `happenings` reads the rows."""
+    e = InvoiceEvent
+    return (
         select(e.seq, e.at, e.action, e.amount_minor, e.entry_seq, e.payment_id, e.facts, e.actor, Staff.name)
         .outerjoin(Staff, (Staff.id == e.actor_id) & (e.actor == "staff"))
         .where(e.customer_id == customer_id, e.invoice_id == invoice_id)
-        .order_by(e.seq.desc())
     )
+
+
+def happenings(rows: Iterable[Any]) -> list[Happening]:
+    """Return the rows of `select_history` as what happened."""
     return [
         Happening(
             one.seq, one.at, one.action, one.amount_minor, one.entry_seq, one.payment_id, one.facts or {}, *one[7:]

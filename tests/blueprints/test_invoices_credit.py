@@ -296,3 +296,41 @@ def test_what_was_decided_is_not_told_any_more_once_the_credit_was_removed(desk:
 
     assert "Applied $40.00 when the invoice was new" in before
     assert "Applied $40.00" not in desk.open(f"{INVOICES}/{number}").words("credit")
+
+
+def test_a_long_history_shows_its_newest_part_and_leads_to_all_of_it(desk: Browser) -> None:
+    customer = make_customer(5000)
+    invoice = make_invoice(customer, 4000)
+    for _time in range(30):
+        transact(credits.apply, customer, invoice, 1000, by=actor(), key=new_key())
+        transact(credits.unapply, customer, invoice, by=actor(), key=new_key())
+    happened = 2 * 30 + 2  # made and issued, too
+
+    page = desk.open(f"{INVOICES}/{invoice}")
+    assert len(page.rows("history")) == 50
+    assert f"{happened - 50} earlier events are there." in page.words("history")
+    first = desk.open(page.link("All of the history"))
+    second = desk.open(first.link("Next"))
+
+    assert first.rows("history") == page.rows("history")
+    assert f"1–50 of {happened} events" in first.text
+    assert [row[1] for row in second.rows("history")][-2:] == ["Issued: $40.00.", "Created: $40.00."]
+    assert len(second.rows("history")) == happened - 50
+    assert desk.open(second.link("Previous")).rows("history") == first.rows("history")
+
+
+def test_what_was_decided_last_is_said_however_much_has_happened_since(desk: Browser) -> None:
+    customer = make_customer(5000)
+    invoice = make_invoice(customer, 4000)
+    transact(credits.apply, customer, invoice, 3000, by=actor(), key=new_key())
+    for _time in range(51):
+        transact(credits.unapply, customer, invoice, 1, by=actor(), key=new_key())
+
+    assert "Applied $30.00 of $40.00 by hand" in desk.open(f"{INVOICES}/{invoice}").words("credit")
+
+
+def test_a_short_history_is_all_on_the_page(desk: Browser) -> None:
+    page = desk.open(f"{INVOICES}/{make_invoice(make_customer(), 4000)}")
+
+    assert len(page.rows("history")) > 0
+    assert "All of the history" not in page.links

@@ -19,7 +19,7 @@ from creditapp.queries import invoice as queries
 from creditapp.queries.invoice import InvoiceFacts
 from creditapp.services import ledger
 from creditapp.web.filters import day, plain
-from creditapp.web.lists import Column, link
+from creditapp.web.lists import PAGE_ROWS, Column, link
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
 
@@ -37,6 +37,8 @@ PAYMENT_COLUMNS = (
     Column("Reference"),
     Column("Amount", numeric=True),
 )
+HISTORY_ROWS = PAGE_ROWS
+"""So many of the newest are on the page; all of them have pages of their own."""
 HISTORY_COLUMNS = (Column("When"), Column("What"), Column("By", css="by"), Column("Entry"))
 
 
@@ -56,11 +58,13 @@ class Told:
 def render_invoice(invoice: InvoiceFacts, form: ApplyForm | None, *, status: int = 200) -> tuple[str, int]:
     """Render the page; `form` is None for who may not apply credit."""
     session, panel = db.session(), current_panel()
-    history = queries.history(session, invoice.customer_id, invoice.id)
+    key = (invoice.customer_id, invoice.id)
+    history = queries.history(session, *key, most=HISTORY_ROWS)
+    others = queries.count_history(session, *key) - len(history) if len(history) == HISTORY_ROWS else 0
     verdict = queries.verdict(session, invoice)
     is_open = invoice.status == InvoiceStatus.UNPAID
     told = Told(
-        words.why_last(history, has_credit=invoice.has_credit),
+        words.why_last(queries.decisions(session, *key), has_credit=invoice.has_credit),
         words.why_now(verdict) if is_open else "",
         words.why_not_by_hand(verdict.by_hand) if is_open else "",
         verdict.by_hand.amount_minor,
@@ -75,15 +79,16 @@ def render_invoice(invoice: InvoiceFacts, form: ApplyForm | None, *, status: int
         invoice=invoice,
         kind=InvoiceKind(invoice.kind).label,
         status_tag=words.status_tag(invoice.status, is_overdue=is_overdue(invoice.status, invoice.due_on)),
-        lines=queries.lines(session, invoice.customer_id, invoice.id),
+        lines=queries.lines(session, *key),
         line_columns=LINE_COLUMNS,
         period=_period,
-        paid_parts=queries.paid_parts(session, invoice.customer_id, invoice.id, zone=panel.zone),
+        paid_parts=queries.paid_parts(session, *key, zone=panel.zone),
         payment_columns=PAYMENT_COLUMNS,
         method_words=words.method_words,
         history=history,
         history_columns=HISTORY_COLUMNS,
         event_words=words.event_words,
+        others=others,
         reference=ledger.reference,
         told=told,
         issue_form=IssueForm(sent=False, data={"version": str(invoice.version)}) if _is_draft(invoice) else None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from creditapp.models import InvoiceStatus
-from creditapp.queries.invoice import Happening, InvoiceFacts, Verdict
+from creditapp.queries.invoice import DECISIONS, Happening, InvoiceFacts, Verdict
 from creditapp.services.credits import Decision, Trigger, Why
 from creditapp.services.payments import LABELS
 from creditapp.web.filters import money
@@ -64,8 +64,7 @@ _ACTIONS = {
 
 def why_last(history: Sequence[Happening], *, has_credit: bool) -> str:
     """Say what was decided about credit last, and why; empty where nothing was, or where all of it has gone back."""
-    decided = {"credit_applied", "credit_not_applied"}
-    last = next((one for one in history if one.action in decided and "why" in one.facts), None)
+    last = next((one for one in history if one.action in DECISIONS and "why" in one.facts), None)
     is_gone = last is not None and last.action == "credit_applied" and not has_credit
     return "" if last is None or is_gone else _said(last)
 
@@ -87,7 +86,7 @@ def why_not_by_hand(decision: Decision) -> str:
 def event_words(one: Happening) -> str:
     """Say what happened, with its amount and the reasons it left behind."""
     words = _ACTIONS.get(one.action, one.action.replace("_", " ").capitalize())
-    if one.action in {"credit_applied", "credit_not_applied"} and "why" in one.facts:
+    if one.action in DECISIONS and "why" in one.facts:
         return _said(one)
     if one.amount_minor is not None:
         words = f"{words}: {money(one.amount_minor)}"
