@@ -193,8 +193,8 @@ def test_what_a_program_sends_breaks_nothing(desk: Browser) -> None:
         "act": "dance",
     }
 
-    answer = desk.post(f"{INVOICES}/new", token | odd)
-    many = desk.post(f"{INVOICES}/new", token | {f"lines-{n}-description": "x" for n in range(400)})
+    answer = desk.post(page.url, token | odd)
+    many = desk.post(page.url, token | {f"lines-{n}-description": "x" for n in range(400)})
 
     assert answer.errors("lines-0-product") == ["This product is no longer offered. Choose another, or “No product”."]
     assert (answer.status, many.status, db.session.query(Invoice).count()) == (422, 422, 0)
@@ -208,22 +208,27 @@ def test_a_box_that_is_sent_twice_is_refused(desk: Browser) -> None:
     assert refused.errors("lines-0-unit") == ["This field was sent more than once. Send the form again."]
 
 
-@pytest.mark.parametrize("typed", ["", "0", "x", "999", "²"])
-def test_an_invoice_is_for_a_user_there_is(desk: Browser, typed: str) -> None:
-    page = desk.open(f"{INVOICES}/new")
+@pytest.mark.parametrize("typed", ["", "0", "x", "²"])
+def test_without_a_user_it_is_asked_whom_the_invoice_is_for(desk: Browser, typed: str) -> None:
+    customer = make_customer(name="Zoë Castillo", company="Tandem")
+    make_customer(name="Luis Castillo")
+    url = f"{INVOICES}/new?customer={typed}"
 
-    refused = desk.submit(page, form="Issue", customer=typed, **ROW)
+    asking = desk.open(url)
+    several = desk.submit(asking, q="castillo")
+    one = desk.submit(asking, q="zoe")
 
-    assert (refused.status, refused.errors("customer")) == (422, ["There is no user with this number."])
-    assert refused.value("lines-0-description") == "Hosting"
-
-
-def test_the_number_of_the_user_can_be_typed(desk: Browser) -> None:
-    customer = make_customer()
-
-    desk.submit(desk.open(f"{INVOICES}/new"), form="Issue", customer=f"#{customer}", **ROW)
-
+    assert (asking.heading, asking.rows("found"), desk.post(url, ROW).status) == ("New invoice", [], 422)
+    assert [row[0] for row in several.rows("found")] == ["Luis Castillo #2", "Zoë Castillo Tandem · #1"]
+    assert desk.open(several.link("Zoë Castillo")).url == one.url
+    desk.submit(one, form="Issue", **ROW)
     assert the_invoice().customer_id == customer
+
+
+def test_an_invoice_is_for_a_user_there_is(desk: Browser) -> None:
+    assert desk.open(f"{INVOICES}/new?customer=999").status == 404
+    assert desk.post(f"{INVOICES}/new?customer=999", ROW).status == 404
+    assert db.session.query(Invoice).count() == 0
 
 
 def test_the_same_form_twice_makes_one_invoice(desk: Browser) -> None:

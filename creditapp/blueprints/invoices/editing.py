@@ -9,18 +9,18 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.invoices import bp
 from creditapp.blueprints.invoices.finding import crumbs, invoice_or_404
-from creditapp.blueprints.invoices.forms import BLANK_LINES, DraftForm, IssueForm, NewInvoiceForm, rows_of
+from creditapp.blueprints.invoices.forms import BLANK_LINES, DraftForm, IssueForm, rows_of
 from creditapp.blueprints.invoices.words import state_words
 from creditapp.db import db, transact
 from creditapp.errors import DomainError, InvoiceStateError, StaleFormError
 from creditapp.models import InvoiceStatus
 from creditapp.permissions import Permission, requires
-from creditapp.queries import customers
 from creditapp.queries import invoice as queries
 from creditapp.queries.customers import Profile
 from creditapp.queries.invoice import InvoiceFacts
 from creditapp.services import invoices, numbers
 from creditapp.services.invoices import Issued
+from creditapp.web.choosing import ask_for_customer, chosen_customer, customer_or_404
 from creditapp.web.filters import money
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
@@ -33,9 +33,12 @@ ADD_LINE, ISSUE = "line", "issue"
 @bp.route("/admin/billing/invoices/new", methods=["GET", "POST"])
 @requires(Permission.INVOICE_WRITE)
 def create() -> ResponseReturnValue:
-    form, status = NewInvoiceForm(data={"customer": request.args.get("customer", "")[:20]}), 200
-    customer = form.profile
-    if not _adds_a_line() and form.validate_on_submit() and customer is not None:
+    customer = chosen_customer()
+    if customer is None:
+        lead = "Whom is it for? Choose the user here, or open one and begin there."
+        return ask_for_customer("New invoice", lead, path=url_for("invoices.create"), crumbs=crumbs(here="New invoice"))
+    form, status = DraftForm(), 200
+    if not _adds_a_line() and form.validate_on_submit():
         try:
             number = transact(numbers.reserve, "invoices")
             issued = transact(invoices.create_with_credit, customer.id, number, form.charges, **_fields(form))
@@ -64,7 +67,7 @@ def edit(invoice_id: int) -> ResponseReturnValue:
             status = place(form, error)
         else:
             return _done(issued)
-    return _render(form, _profile(invoice), invoice, status=status)
+    return _render(form, customer_or_404(invoice.customer_id), invoice, status=status)
 
 
 @bp.route("/admin/billing/invoices/<id:invoice_id>/issue", methods=["POST"])
@@ -73,7 +76,12 @@ def issue(invoice_id: int) -> ResponseReturnValue:
     invoice = invoice_or_404(invoice_id)
     form = IssueForm()
     if not form.validate_on_submit():
-        return _render(DraftForm(sent=False, data=_saved(invoice)), _profile(invoice), invoice, problems=form.problems)
+        return _render(
+            DraftForm(sent=False, data=_saved(invoice)),
+            customer_or_404(invoice.customer_id),
+            invoice,
+            problems=form.problems,
+        )
     version = form.version.number
     return _done(
         transact(invoices.issue_with_credit, invoice.customer_id, invoice_id, by=current_actor(), version=version)
@@ -103,10 +111,6 @@ def _saved(invoice: InvoiceFacts) -> dict[str, Any]:
     }
 
 
-def _profile(invoice: InvoiceFacts) -> Profile | None:
-    return customers.find_profile(db.session(), invoice.customer_id)
-
-
 def _done(issued: Issued) -> ResponseReturnValue:
     invoice = invoice_or_404(issued.id)
     if invoice.status == InvoiceStatus.DRAFT:
@@ -120,7 +124,7 @@ def _done(issued: Issued) -> ResponseReturnValue:
 
 def _render(
     form: DraftForm,
-    customer: Profile | None,
+    customer: Profile,
     invoice: InvoiceFacts | None = None,
     *,
     status: int = 200,

@@ -7,14 +7,11 @@ from typing import Any
 
 import wtforms
 from flask import request
-from wtforms import BooleanField, FieldList, FormField, SelectField, ValidationError
+from wtforms import BooleanField, FieldList, FormField, SelectField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from creditapp.db import db
-from creditapp.queries import customers
 from creditapp.queries import invoice as queries
-from creditapp.queries.customers import Profile
-from creditapp.queries.search import ID_MAX
 from creditapp.services.invoices import Line
 from creditapp.services.invoices.lines import DESCRIPTION_CHARS_MAX, LINES_MAX, QUANTITY_MAX
 from creditapp.services.invoices.making import NOTE_CHARS_MAX
@@ -176,24 +173,6 @@ class DraftForm(Form):
             product_id=product.id if product else None,
             is_credit_automatic=product.is_credit_automatic if product else True,
         )
-
-
-class NewInvoiceForm(DraftForm):
-    """A new invoice, for the user of this number; `profile` is who that is."""
-
-    customer = LineField("User", chars_max=20)
-
-    @property
-    def profile(self) -> Profile | None:
-        digits = (self.customer.data or "").strip().removeprefix("#")
-        is_number = digits.isascii() and digits.isdigit() and len(digits) < 17  # noqa: PLR2004  (ID_MAX has 16 digits)
-        if not is_number or not 0 < int(digits) <= ID_MAX:
-            return None
-        return customers.find_profile(db.session(), int(digits))
-
-    def validate_customer(self, _field: LineField) -> None:
-        if self.profile is None:
-            raise ValidationError("There is no user with this number.")
 
 
 class ApplyForm(UndoForm):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, request, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.payments import bp
@@ -20,18 +20,17 @@ from creditapp.errors import (
 )
 from creditapp.models import InvoiceStatus
 from creditapp.permissions import Permission, requires
-from creditapp.queries import customers as profiles
 from creditapp.queries import invoice as invoices
 from creditapp.queries import payments as queries
-from creditapp.queries import search
 from creditapp.queries.customers import Profile
 from creditapp.services import arrivals, customers, numbers, payments, receipts
 from creditapp.services.payments import Plan, Recorded
 from creditapp.web import urls
 from creditapp.web.arrived import bring_referral, use_at_once
+from creditapp.web.choosing import ask_for_customer, chosen_customer
 from creditapp.web.fields import refuse
 from creditapp.web.filters import money, plain
-from creditapp.web.lists import Column, link
+from creditapp.web.lists import Column
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
@@ -39,7 +38,6 @@ from creditapp.web.refusals import place
 from creditapp.web.sessions import current_actor
 
 RECORD, EDIT = "record", "edit"
-CHOICE_COLUMNS = (Column("Customer"), Column("Email"), Column("Status"), Column("Balance", numeric=True))
 OPEN_COLUMNS = (Column("Invoice"), Column("Due on"), Column("Due", numeric=True), Column(""))
 
 
@@ -150,33 +148,15 @@ def _prefilled(customer: Profile) -> dict[str, Any]:
 
 def _customer() -> Profile | None:
     """Return whose payment it is, by the customer of the URL or that of its invoice; None when neither is named."""
-    number = urls.number(request.args.get("customer", ""))
-    if number is None and (invoice_id := urls.number(request.args.get("invoice", ""))):
-        invoice = invoices.find(db.session(), invoice_id)
-        number = invoice.customer_id if invoice else None
-    if number is None:
-        return None
-    found = profiles.find_profile(db.session(), number)
-    if found is None:
-        abort(404)
-    return found
+    invoice_id = urls.number(request.args.get("invoice", ""))
+    invoice = invoices.find(db.session(), invoice_id) if invoice_id else None
+    return chosen_customer(invoice.customer_id if invoice else None)
 
 
 def _choose() -> ResponseReturnValue:
     """Ask whose payment it is."""
-    typed = search.typed_text(request.args.get("q", ""))
-    found = search.find(db.session(), typed, with_entries=False) if typed else None
-    if found is not None and found.only_customer is not None:
-        return redirect(link(url_for("payments.create"), {"customer": found.only_customer}))
-    return render_page(
-        "payments/choose.html",
-        status=422 if request.method == "POST" else 200,
-        crumbs=_crumbs(),
-        typed=typed,
-        found=found,
-        columns=CHOICE_COLUMNS,
-        path=url_for("payments.create"),
-    )
+    lead = "Whose payment is it? Open an invoice and record it there, or choose the user here."
+    return ask_for_customer("Record payment", lead, path=url_for("payments.create"), crumbs=_crumbs())
 
 
 def _crumbs(customer: Profile | None = None) -> list[tuple[str, str | None]]:
