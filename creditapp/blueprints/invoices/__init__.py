@@ -4,4 +4,14 @@ from flask import Blueprint
 
 bp = Blueprint("invoices", __name__)
 
-from creditapp.blueprints.invoices import closing, credit, editing, history, paying, routes  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.invoices import (  # noqa: E402  (views register themselves)
+    closing,
+    credit,
+    editing,
+    funds,
+    history,
+    paying,
+    routes,
+)
+
+__all__ = ["bp", "closing", "credit", "editing", "funds", "history", "paying", "routes"]
