@@ -24,6 +24,7 @@ from tests.factories import (
     make_subscription,
     reason_named,
 )
+from tests.services.gateways.far_end import hold_money
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +70,9 @@ PAGES = (
     "/admin/users/1/add-funds",
     "/admin/billing/settings",
     "/admin/billing/settings/deposits",
+    "/admin/billing/settings/gateways",
+    "/admin/billing/suspense",
+    "/admin/billing/suspense/1",
     "/admin/billing/settings/reasons/1",
     "/admin/billing/settings/mail",
     "/admin/billing/settings/mail/invoice_issued",
@@ -111,6 +115,7 @@ def _fill_the_panel() -> None:
         1, status="failed", subject="S" * 200, text=f"{'t' * 300}\n\nBye", error="The server said 550 " + "x" * 200
     )
     make_refund(1)
+    hold_money("x" * 120)
     change_settings(credit_refunds=True)
 
 
