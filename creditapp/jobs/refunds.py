@@ -23,7 +23,7 @@ def send_due(moment: datetime, gateways: Mapping[str, Gateway]) -> int:
     sent = 0
     for one in waiting:
         try:
-            sent += send(one, gateways).sent == Sent.DONE
+            sent += send(one, gateways, moment).sent == Sent.DONE
         except DomainError as error:  # such as a customer who was closed meanwhile: the others go on
             log.warning("refund_refused", customer=one.customer_id, refund=one.refund_id, why=type(error).__name__)
     return sent

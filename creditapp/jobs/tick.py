@@ -72,9 +72,10 @@ def tick_command(moment: datetime | None) -> None:
     """Do once what the worker does every minute.
 
     Ends sessions and drafts whose time is over, forgets old counters and request keys, adds up the sums of past days,
-    uses credit that has arrived where the settings say so, and sends mails. Once a day it seals the ledger, makes the
-    renewal invoices, uses credit on invoices that are due, takes credit whose date has passed, and reminds customers
-    of credit that soon will be. For cron, where no worker runs. Exits 0; running it twice does no harm.
+    uses credit that has arrived where the settings say so, asks gateways, and sends refunds and mails. Once a day it
+    seals the ledger, makes the renewal invoices, uses credit on invoices that are due, takes credit whose date has
+    passed, and reminds customers of credit that soon will be. For cron, where no worker runs. Exits 0; running it
+    twice does no harm.
     """
     done = tick(moment)
     swept = done.swept

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from creditapp.db import transact
+from creditapp.db import transact, transact_at
 from creditapp.gateways import Gateway, GatewayError, RefusedError, Told, ToldKind
 from creditapp.services import callbacks, numbers, refunds
 from creditapp.services.actor import SYSTEM
@@ -30,24 +31,25 @@ class Outcome:
     words: str = ""
 
 
-def send(one: Due, gateways: Mapping[str, Gateway]) -> Outcome:
+def send(one: Due, gateways: Mapping[str, Gateway], moment: datetime | None = None) -> Outcome:
     """Ask the gateway for a refund, and note what it says. Safe to repeat, also by several at once.
 
     Call it outside of any transaction.
     """
+    at = moment or datetime.now(UTC)
     try:
         answer = _usable(gateways, one.gateway).refund(one.capture_ref, one.amount_minor, one.currency, key=one.key)
     except RefusedError as error:
-        transact(refunds.fail, one.customer_id, one.refund_id, str(error))
+        transact_at(at, refunds.fail, one.customer_id, one.refund_id, str(error))
         _follow(one.gateway, one.capture_ref)
         return Outcome(Sent.FAILED, str(error))
     except GatewayError as error:
-        transact(refunds.put_off, one.customer_id, one.refund_id, str(error))
+        transact_at(at, refunds.put_off, one.customer_id, one.refund_id, str(error))
         return Outcome(Sent.WAITING, str(error))
     if answer.is_done:
-        transact(refunds.settle, one.customer_id, one.refund_id, answer.refund_ref)
+        transact_at(at, refunds.settle, one.customer_id, one.refund_id, answer.refund_ref)
         return Outcome(Sent.DONE)
-    transact(refunds.put_off, one.customer_id, one.refund_id, "", refund_ref=answer.refund_ref)
+    transact_at(at, refunds.put_off, one.customer_id, one.refund_id, "", refund_ref=answer.refund_ref)
     return Outcome(Sent.WAITING)
 
 

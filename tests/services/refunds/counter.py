@@ -10,16 +10,18 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import db, now, transact
 from creditapp.models import Capture, CreditEntry, Payment, PaymentAllocation, Refund
-from creditapp.services import numbers, refunds
+from creditapp.services import numbers, payments, refunds
 from creditapp.services.refunds import Asked
-from tests.services.invoices.desk import do, pay
+from tests.services.invoices.desk import RECEIVED_ON, do
 
 GATEWAY = "stripe"
 
 
 def captured(customer_id: int, amount_minor: int, *invoice_ids: int) -> int:
     """Record what a gateway captured for these invoices, with what the gateway says of it; return the payment."""
-    payment_id = pay(customer_id, amount_minor, *invoice_ids, method=GATEWAY).payment_id
+    payment_id = transact(numbers.reserve, "payments")
+    terms: dict[str, Any] = {"invoice_ids": invoice_ids, "method": GATEWAY, "received_on": RECEIVED_ON}
+    do(payments.record, customer_id, payment_id, amount_minor, **terms, transaction_ref=f"pi_{payment_id}")
     transact(_note_capture, customer_id, payment_id, amount_minor)
     return payment_id
 

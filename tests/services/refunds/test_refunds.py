@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from creditapp.db import db, transact, transact_at
 from creditapp.errors import FormReusedError, RefundEndedError, RefundExceedsError
-from creditapp.models import InvoiceKind, Subscription
+from creditapp.models import InvoiceKind, Mail, Subscription
 from creditapp.services import refunds
 from creditapp.services.actor import SYSTEM, Actor
 from tests.crowd import together
@@ -291,6 +292,20 @@ def test_what_a_gateway_sends_no_person_marks_as_sent(app: Flask) -> None:
 
     with pytest.raises(RefundEndedError):
         transact(refunds.done_by_hand, customer, asked.refund_id, "x", by=SYSTEM, key=new_key())
+
+
+def test_the_customer_is_told_once_that_money_was_sent(app: Flask) -> None:
+    change_settings(mail_from="billing@kite.example")
+    customer = make_customer()
+    invoice = bill(customer, 1000)
+    asked = back(customer, invoice, 500, captured(customer, 1000, invoice))
+
+    for _ in range(2):
+        settle(customer, asked.refund_id)
+
+    [mail] = db.session.execute(select(Mail.subject, Mail.text).where(Mail.event == "refund_sent"))
+    assert mail.subject == "$5.00 is on its way back to you"
+    assert f"For invoice #{invoice}" in mail.text
 
 
 def test_a_gateway_is_asked_again_ever_later_until_it_has_answered(app: Flask) -> None:
