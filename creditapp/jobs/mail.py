@@ -140,8 +140,8 @@ def _remind(moment: datetime) -> int:
     """Write the reminders of the panel's day, unless that has been done."""
     with snapshot() as session:
         session.info["now"] = moment
-        today = days.today(session).isoformat()
-    if not transact_at(moment, _is_first, today):
+        today, sender = days.today(session).isoformat(), outbox.sender(session)
+    if not sender or not transact_at(moment, _is_first, today):
         return 0
     told, after = transact_at(moment, reminders.remind)
     while after is not None:
