@@ -175,11 +175,12 @@ def not_due_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[
         select(p.customer_id, p.id, e.invoice_id, e.kind)
         .join(e, (e.customer_id == p.customer_id) & (e.key == p.key))
         .where(tuple_(p.customer_id, p.id).in_(keys), p.credit_minor == p.amount_minor)
-        .where(e.kind.in_((Kind.DUPLICATE_PAYMENT, Kind.OVERPAYMENT)), e.invoice_id.is_not(None))
+        .where(e.kind.in_((Kind.DUPLICATE_PAYMENT, Kind.OVERPAYMENT)))
     )
     return {
         (customer_id, payment_id): NotDue(invoice_id, is_duplicate=kind == Kind.DUPLICATE_PAYMENT)
         for customer_id, payment_id, invoice_id, kind in session.execute(statement)
+        if invoice_id is not None
     }
 
 
