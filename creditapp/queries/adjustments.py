@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, select, text
 
-from creditapp.models import ADJUSTMENTS, LOUD_ADJUSTMENTS, CreditEntry, CreditEntryText, Customer, Reason, Staff
+from creditapp.models import ADJUSTMENTS, LOUD_ADJUSTMENTS, CreditEntry, CreditEntryText, Customer, Kind, Reason, Staff
 from creditapp.queries.search import EntryKey, notes_matching
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _undone(shown: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401  (columns o
     minor = cast(func.coalesce(func.sum(func.abs(later.c.amount_minor)), 0), BigInteger)
     return [
         select(minor).where(*its).scalar_subquery().label("undone_minor"),
+        select(minor).where(*its, later.c.kind == Kind.VOID).scalar_subquery().label("voided_minor"),
         select(func.max(later.c.seq)).where(*its).scalar_subquery().label("undone_seq"),
     ]
 

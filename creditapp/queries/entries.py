@@ -122,7 +122,7 @@ def select_history_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
 
     Columns: seq, posted_at, kind, amount_minor, balance_after_minor, description, is_quiet, reversed_seq, actor,
     staff_name, reason, tone (the reason's place in the list), note, customer_note, ticket_ref, reversed_minor,
-    reversed_by (the newest reversal's number), effective_on.
+    voided_minor (part of it), reversed_by (the newest reversal's number), effective_on.
     """
     e, t = CreditEntry, CreditEntryText
     later = CreditEntry.__table__.alias("later")
@@ -136,6 +136,7 @@ def select_history_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
         .add_columns(e.reversed_seq, e.actor, Staff.name.label("staff_name"), Reason.name.label("reason"))
         .add_columns(Reason.position.label("tone"), t.note, t.customer_note, t.ticket_ref)
         .add_columns(_reversed_minor(page.c.customer_id, page.c.seq).label("reversed_minor"))
+        .add_columns(_reversed_minor(page.c.customer_id, page.c.seq, Kind.VOID).label("voided_minor"))
         .add_columns(reversed_by.label("reversed_by"), e.effective_on)
         .join_from(page, e, and_(e.customer_id == page.c.customer_id, e.seq == page.c.seq))
         .outerjoin(t, and_(t.customer_id == page.c.customer_id, t.seq == page.c.seq))

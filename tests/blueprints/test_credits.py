@@ -195,6 +195,17 @@ def test_an_adjustment_is_shown_with_everything_about_it(browser: Browser) -> No
     ]
 
 
+def test_a_void_is_not_called_a_reversal(browser: Browser) -> None:
+    customer = make_customer()
+    given = give(customer, 1000)
+    give(customer, -400)
+    void = transact(credits.void, customer, given.seq, by=actor(), key=new_key())
+
+    by_entry = {row[ENTRY]: row for row in open_page(browser).rows("recent")}
+
+    assert by_entry[given.reference][NOTE] == f"$6.00 voided by {void.reference}"
+
+
 def test_a_reversed_entry_is_struck_and_names_its_reversal(browser: Browser) -> None:
     customer = make_customer()
     wrong = give(customer, 5000)

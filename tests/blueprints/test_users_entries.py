@@ -181,6 +181,21 @@ def test_an_entry_tells_what_was_used_reversed_voided_and_left(browser: Browser)
     assert "This entry is a void itself." in void
 
 
+def test_the_history_tells_a_void_from_a_reversal(browser: Browser) -> None:
+    customer = make_customer(1000)
+    give(customer, -300)
+    transact(credits.void, customer, 1, by=actor(), key=new_key())
+    whole = give(customer, 500)
+    transact(credits.reverse, customer, whole.seq, 200, by=actor(), key=new_key())
+    transact(credits.void, customer, whole.seq, by=actor(), key=new_key())
+    browser.sign_in(make_staff())
+
+    rows = {row[-1]: row[2] for row in browser.open(f"/admin/users/{customer}").rows("history")}
+
+    assert f"$7.00 voided by CR-{customer}-3" in rows[f"CR-{customer}-1"]
+    assert f"Reversed and voided by CR-{customer}-6" in rows[whole.reference]
+
+
 def test_what_expired_was_not_used(browser: Browser) -> None:
     customer = make_customer()
     given_at = datetime(2026, 3, 2, 12, tzinfo=UTC)
