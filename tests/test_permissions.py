@@ -32,6 +32,7 @@ from tests.factories import (
     make_subscription,
     reason_named,
 )
+from tests.services.gateways.far_end import hold
 
 EVERYBODY = frozenset(Role)
 ADMIN = frozenset({Role.ADMIN})
@@ -253,7 +254,7 @@ def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = No
         "mail_id": NOWHERE if missing else make_mail(customer_id),
         "event": "nothing" if missing else "credit_received",
         "token": "x" * 43,
-        "event_id": NOWHERE,
+        "event_id": NOWHERE if missing else hold(),
         "ref": "ss_1",
         "gateway": "sandbox",
         "filename": "app.css",
@@ -353,6 +354,7 @@ def test_a_permission_given_by_mistake_is_found(app: Flask, monkeypatch: pytest.
     assert {endpoint for endpoint, _method, got in found if got == "yes"} == {
         "settings.save",
         "settings.save_deposits",
+        "settings.save_gateways",
         "settings.save_mail",
         "settings.test_mail",
         "settings.save_mail_text",

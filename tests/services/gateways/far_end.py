@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from creditapp.db import db, transact
 from creditapp.gateways import Told, ToldKind
-from creditapp.models import Capture, CreditEntry, GatewayEvent, Invoice, InvoiceKind, Payment
+from creditapp.models import Capture, CreditEntry, EventStatus, GatewayEvent, Invoice, InvoiceKind, Payment
 from creditapp.services import callbacks, intents, numbers
 from creditapp.services.actor import SYSTEM
 from creditapp.services.callbacks import Taken
@@ -63,6 +63,13 @@ def hear(one: Told, gateway: FarEnd | None = None) -> Taken:
         payment_id=payment_id,
         clawback_id=clawback_id,
     )
+
+
+def hold(amount_minor: int = 1000) -> int:
+    """Let money come that nobody asked for, and return the number under which it waits in suspense."""
+    taken = hear(told(ToldKind.CAPTURED, new_key(), amount_minor=amount_minor))
+    assert taken.status == EventStatus.SUSPENSE
+    return db.session.execute(select(func.max(GatewayEvent.id))).scalar_one()
 
 
 def renamed(one: Told, event_id: str) -> Told:
