@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, func, select, text, tuple_, union
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select, text, tuple_, union
 
 from creditapp.models import (
     CreditEntry,
@@ -152,36 +152,42 @@ def count(session: Session, wanted: PaymentFilter, *, most: int) -> int:
 
 def invoices_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
     """Return which invoices each of these payments (customer, number) paid, in their order."""
-    a = PaymentAllocation
     found: dict[tuple[int, int], list[int]] = defaultdict(list)
     if keys:
-        statement = select(a.customer_id, a.payment_id, a.invoice_id).where(
-            tuple_(a.customer_id, a.payment_id).in_(keys)
-        )
-        for customer_id, payment_id, invoice_id in session.execute(statement.order_by(a.payment_id, a.invoice_id)):
+        for customer_id, payment_id, invoice_id in session.execute(select_paid(keys)):
             found[customer_id, payment_id].append(invoice_id)
     return found
 
 
 def not_due_of(session: Session, keys: Sequence[tuple[int, int]]) -> dict[tuple[int, int], NotDue]:
-    """Return which invoice those of these payments (customer, number) were for that paid none: all became credit.
+    """Return which invoice those of these payments (customer, number) were for that paid none: all became credit."""
+    if not keys:
+        return {}
+    return {
+        (customer_id, payment_id): NotDue(invoice_id, is_duplicate=kind == Kind.DUPLICATE_PAYMENT)
+        for customer_id, payment_id, invoice_id, kind in session.execute(select_not_due(keys))
+    }
+
+
+def select_paid(keys: Sequence[tuple[int, int]]) -> Select[*tuple[Any, ...]]:
+    """Return what these payments paid: customer_id, payment_id, invoice_id."""
+    a = PaymentAllocation
+    statement = select(a.customer_id, a.payment_id, a.invoice_id).where(_among(a.customer_id, a.payment_id, keys))
+    return statement.order_by(a.payment_id, a.invoice_id)
+
+
+def select_not_due(keys: Sequence[tuple[int, int]]) -> Select[*tuple[Any, ...]]:
+    """Return what took none of these payments: customer_id, payment_id, invoice_id, kind of the entry.
 
     A payment and the entry it makes have one key, and that is how the entry is found.
     """
     p, e = Payment, CreditEntry
-    if not keys:
-        return {}
-    statement = (
+    return (
         select(p.customer_id, p.id, e.invoice_id, e.kind)
         .join(e, (e.customer_id == p.customer_id) & (e.key == p.key))
-        .where(tuple_(p.customer_id, p.id).in_(keys), p.credit_minor == p.amount_minor)
-        .where(e.kind.in_((Kind.DUPLICATE_PAYMENT, Kind.OVERPAYMENT)))
+        .where(_among(p.customer_id, p.id, keys), p.credit_minor == p.amount_minor)
+        .where(e.kind.in_((Kind.DUPLICATE_PAYMENT, Kind.OVERPAYMENT)), e.invoice_id.is_not(None))
     )
-    return {
-        (customer_id, payment_id): NotDue(invoice_id, is_duplicate=kind == Kind.DUPLICATE_PAYMENT)
-        for customer_id, payment_id, invoice_id, kind in session.execute(statement)
-        if invoice_id is not None
-    }
 
 
 def newest_of(session: Session, customer_id: int, most: int) -> list[Any]:
@@ -254,6 +260,12 @@ def open_of(session: Session, customer_id: int) -> list[Named]:
     i = Invoice
     statement = _select_named().where(i.customer_id == customer_id, i.status == InvoiceStatus.UNPAID)
     return [Named(*row) for row in session.execute(statement.order_by(i.due_on, i.id).limit(OPEN_MAX))]
+
+
+def _among(customer_id: Any, payment_id: Any, keys: Sequence[tuple[int, int]]) -> ColumnElement[bool]:  # noqa: ANN401  (columns)
+    """Return whether it is one of these payments; SQLite looks pairs up by an index only where each part is named."""
+    customers, numbers = {key[0] for key in keys}, {key[1] for key in keys}
+    return and_(customer_id.in_(customers), payment_id.in_(numbers), tuple_(customer_id, payment_id).in_(keys))
 
 
 def _select_named() -> Select[*tuple[Any, ...]]:

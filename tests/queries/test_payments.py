@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -62,3 +63,15 @@ def test_a_reference_is_looked_up_by_its_index(app: Flask) -> None:
     assert payments.same_reference(db.session(), "") == []
     told = steps(payments.select_list(db.session(), PaymentFilter(text="TX-1")))
     assert any("ix_payments_transaction_ref" in step for step in told), told
+
+
+@pytest.mark.parametrize("select", [payments.select_paid, payments.select_not_due])
+def test_what_the_payments_of_a_page_were_for_is_looked_up(
+    app: Flask, select: Callable[[list[tuple[int, int]]], Select[Any]]
+) -> None:
+    customer = make_customer()
+    keys = [(customer, make_payment(customer, 100)) for _time in range(3)]
+
+    read = [step for step in steps(select(keys)) if "CONSTANT" not in step]
+
+    assert [step for step in read if step.startswith("SCAN")] == []
