@@ -30,9 +30,10 @@ from tests.factories import (
     make_refund,
     make_staff,
     make_subscription,
+    new_key,
     reason_named,
 )
-from tests.services.gateways.far_end import hold
+from tests.services.gateways.far_end import hold_money
 
 EVERYBODY = frozenset(Role)
 ADMIN = frozenset({Role.ADMIN})
@@ -254,7 +255,7 @@ def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = No
         "mail_id": NOWHERE if missing else make_mail(customer_id),
         "event": "nothing" if missing else "credit_received",
         "token": "x" * 43,
-        "event_id": NOWHERE if missing else hold(),
+        "event_id": NOWHERE if missing else hold_money(new_key()).event_id,
         "ref": "ss_1",
         "gateway": "sandbox",
         "filename": "app.css",

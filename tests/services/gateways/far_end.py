@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from creditapp.db import db, transact
 from creditapp.gateways import Told, ToldKind
-from creditapp.models import Capture, CreditEntry, EventStatus, GatewayEvent, Invoice, InvoiceKind, Payment
+from creditapp.models import Capture, CreditEntry, GatewayEvent, Invoice, InvoiceKind, Payment
 from creditapp.services import callbacks, intents, numbers
 from creditapp.services.actor import SYSTEM
 from creditapp.services.callbacks import Taken
@@ -65,13 +65,6 @@ def hear(one: Told, gateway: FarEnd | None = None) -> Taken:
     )
 
 
-def hold(amount_minor: int = 1000) -> int:
-    """Let money come that nobody asked for, and return the number under which it waits in suspense."""
-    taken = hear(told(ToldKind.CAPTURED, new_key(), amount_minor=amount_minor))
-    assert taken.status == EventStatus.SUSPENSE
-    return db.session.execute(select(func.max(GatewayEvent.id))).scalar_one()
-
-
 def renamed(one: Told, event_id: str) -> Told:
     return replace(one, event_id=event_id)
 
@@ -120,4 +113,4 @@ def wordings(customer: int) -> list[str]:
 
 def hold_money(ref: str = "ch_1") -> Taken:
     """Let a gateway tell of money that nobody asked for."""
-    return hear(told(ToldKind.CAPTURED, ref, event_id="held", amount_minor=12550))
+    return hear(told(ToldKind.CAPTURED, ref, event_id=f"held:{ref}", amount_minor=12550))
