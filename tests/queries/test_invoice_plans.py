@@ -19,6 +19,7 @@ from creditapp.services.customers import CustomerFields
 from tests.browser import Browser
 from tests.conftest import AppMaker
 from tests.factories import make_staff
+from tests.queries.plans import reads_all
 
 PATH = "/admin/billing/invoices"
 CUSTOMERS, MANY = 2_000, 40_000
@@ -82,7 +83,7 @@ def test_one_invoice_is_found_by_its_number(crowd: Flask) -> None:
 
 
 def test_a_scan_would_be_seen(crowd: Flask) -> None:
-    assert _reads_all("SELECT count(note) FROM invoices", (), "invoices")
+    assert reads_all("SELECT count(note) FROM invoices", (), "invoices")
 
 
 def scans(crowd: Flask, url: str) -> list[str]:
@@ -100,22 +101,13 @@ def scans(crowd: Flask, url: str) -> list[str]:
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     assert ran
-    return [table for sql, parameters in ran for table in LARGE if _reads_all(sql, parameters, table)]
+    return [table for sql, parameters in ran for table in LARGE if reads_all(sql, parameters, table)]
 
 
 def _reader(crowd: Flask) -> Browser:
     browser = Browser(crowd)
     browser.sign_in(make_staff(Role.AUDITOR))
     return browser
-
-
-def _reads_all(sql: str, parameters: Any, table: str) -> bool:  # noqa: ANN401  (the driver's)
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            plan = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters).scalars().all()
-            return any(f"Seq Scan on {table}" in line for line in plan)
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-        return any(line == f"SCAN {table}" for line in plan)
 
 
 def _fill(session: Session) -> None:

@@ -21,6 +21,7 @@ from creditapp.services.ledger import Posting
 from tests.browser import Browser
 from tests.conftest import AppMaker
 from tests.factories import give, make_customer, make_staff, moment, reason_named
+from tests.queries.plans import reads_all
 
 CREDITS = "/admin/billing/credits"
 CUSTOMERS = 22_000
@@ -155,7 +156,7 @@ def scans(visitor: Browser, url: str) -> list[str]:
     with statements() as ran:
         visitor.get(url)
     assert ran
-    return [table for sql, parameters in ran for table in LARGE if _reads_all(sql, parameters, table)]
+    return [table for sql, parameters in ran for table in LARGE if reads_all(sql, parameters, table)]
 
 
 @contextmanager
@@ -172,15 +173,6 @@ def statements() -> Iterator[list[tuple[str, Any]]]:
         yield ran
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
-
-
-def _reads_all(sql: str, parameters: Any, table: str) -> bool:  # noqa: ANN401  (the driver's)
-    with db.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            plan = connection.exec_driver_sql(f"EXPLAIN {sql}", parameters).scalars().all()
-            return any(f"Seq Scan on {table} " in line for line in plan)
-        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-        return any(line == f"SCAN {table}" for line in plan)
 
 
 def _join(session: Session) -> list[int]:
