@@ -36,6 +36,8 @@ from creditapp.services import actor, credits, imports
 CUSTOMERS = 100
 HOT = CUSTOMERS
 SPENDERS = 8
+ORDERS = 720
+"""In so many orders can six events come."""
 HEADINGS = f"{'name':<24} {'ops':>9} {'faults':>7} {'lost':>6} {'dup':>6} {'half':>6} {'wrong':>6}"
 
 
@@ -160,31 +162,40 @@ def rows(stage: Stage, engine: str, count: int) -> Trial:
 def machine(stage: Stage, _engine: str, count: int) -> Trial:
     """The tests in which Hypothesis makes up what happens, with many more examples than in everyday runs."""
     tests = [str(path) for path in Path(ROOT / "tests").rglob("test_*.py") if "hypothesis" in path.read_text()]
-    server = {"TEST_DATABASE_URL": stage.server.url}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "--timeout=0", *tests],
-        cwd=ROOT,
-        env=os.environ | server | {"SOAK_EXAMPLES": str(count)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    words = tuple(line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
-    return Trial("hypothesis", count, wrong=max(len(words), int(done.returncode != 0)), words=words)
+    return _suite(stage, "hypothesis", count, tests, SOAK_EXAMPLES=count)
 
 
 def renewals(stage: Stage, _engine: str, count: int) -> Trial:
     """Renewers at once of whom some are killed, and credits switched off during a sweep: the suite's tests, in full."""
+    trial = _suite(stage, "renewals", count, ["tests/test_renewals_crowd.py"], SOAK_RENEWALS=count, SOAK_TOGGLES=100)
+    trial.faults = 2
+    return trial
+
+
+def random_invoices(stage: Stage, _engine: str, count: int) -> Trial:
+    """Made-up invoices in currencies with 0, 2 and 3 decimals: who pays what is shown owes nothing."""
+    return _suite(stage, "invoices", count, ["tests/services/invoices/test_random.py"], SOAK_INVOICES=count)
+
+
+def callbacks(stage: Stage, _engine: str, count: int) -> Trial:
+    """Forged, stale and unsigned call-backs, and every order in which six related events can come."""
+    tests = ["tests/blueprints/test_webhooks.py", "tests/services/gateways/test_callbacks.py"]
+    return _suite(stage, "callbacks", count, tests, CALLBACKS_FORGED=count, ORDERS_TOLD=ORDERS)
+
+
+def _suite(stage: Stage, name: str, count: int, tests: Sequence[str], **sizes: int) -> Trial:
+    """Run tests of the suite at another size, on the stage's own PostgreSQL."""
+    words = {"TEST_DATABASE_URL": stage.server.url} | {name: str(size) for name, size in sizes.items()}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=0", "tests/test_renewals_crowd.py"],
+        [sys.executable, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "--timeout=0", *tests],
         cwd=ROOT,
-        env=os.environ | {"TEST_DATABASE_URL": stage.server.url, "SOAK_RENEWALS": str(count), "SOAK_TOGGLES": "100"},
+        env=os.environ | words,
         capture_output=True,
         text=True,
         check=False,
     )
-    words = tuple(line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
-    return Trial("renewals", count, faults=2, wrong=max(len(words), int(done.returncode != 0)), words=words)
+    failed = tuple(line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR")))
+    return Trial(name, count, wrong=max(len(failed), int(done.returncode != 0)), words=failed)
 
 
 def _write(app: Flask, customer_id: int, first: int, wire: Connection) -> None:
@@ -272,6 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=1_000, help="how many")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a file to import")
     parser.add_argument("--renewals", type=int, default=5_000, help="subscriptions, for four processes at once")
+    parser.add_argument("--invoices", type=int, default=100_000, help="made up, for each currency")
+    parser.add_argument("--callbacks", type=int, default=10_000, help="forged, stale or unsigned")
     parser.add_argument("--examples", type=int, default=2_000, help="for each of Hypothesis's tests")
     options = parser.parse_args(arguments)
     engines: list[str] = options.engine.split(",")
@@ -283,6 +296,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for trial, engine, count in [
             *planned,
             (renewals, POSTGRESQL, options.renewals),
+            (random_invoices, POSTGRESQL, options.invoices),
+            (callbacks, POSTGRESQL, options.callbacks),
             (machine, POSTGRESQL, options.examples),
         ]:
             if count:
