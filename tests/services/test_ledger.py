@@ -38,12 +38,12 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def issue(amount_minor: int, key: str, **fields: Any) -> Posting:  # noqa: ANN401  (fields of `Posting`)
-    chosen: dict[str, Any] = {"kind": Kind.REFERRAL, "description": "Referral Credit", "by": SYSTEM}
+    chosen: dict[str, Any] = {"kind": Kind.DOWNTIME, "description": "Downtime Credit", "by": SYSTEM}
     return Posting(amount_minor=amount_minor, key=key, content=(key, amount_minor), **chosen | fields)
 
 
 def take(amount_minor: int, key: str, **fields: Any) -> Posting:  # noqa: ANN401  (fields of `Posting`)
-    chosen: dict[str, Any] = {"kind": Kind.CREDIT_REFUND, "description": "Credit Refund", "by": SYSTEM}
+    chosen: dict[str, Any] = {"kind": Kind.EXPIRED, "description": "Expired Credit", "by": SYSTEM}
     return Posting(amount_minor=-amount_minor, key=key, content=(key, amount_minor), **chosen | fields)
 
 

@@ -41,9 +41,6 @@ def settle(session: Session, customer_id: int, refund_id: int, refund_ref: str) 
     if taken.status != RefundStatus.REQUESTED:
         return False
     write(session, [_ended(session, taken, RefundStatus.DONE, refund_ref=refund_ref)])
-    about = "Unspent credit" if taken.invoice_id is None else f"For invoice #{taken.invoice_id}"
-    facts = {"amount": taken.amount_minor, "reason": about}
-    mails.queue(session, MailEvent.REFUND_SENT, customer_id=customer_id, key=f"refund:{refund_id}", facts=facts)
     _tell(session, taken)
     if taken.invoice_id is None:
         return True

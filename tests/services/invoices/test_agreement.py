@@ -285,7 +285,10 @@ TAMPERINGS = {
     ),
     "money made out of nothing, with care": (
         f"UPDATE credit_entries SET kind = 'top_up' {ENTRY} 1",
-        "conservation: 7560 in balances, 700 of credit and 3000 of money on invoices are not 10260 that came in and 0",
+        (
+            "conservation: 7560 in balances, 700 of credit and 3000 of money on invoices are not 10260 that came in, "
+            "less 0 that went back, and 0 that was posted"
+        ),
     ),
 }
 """What is done, and what is found of it."""

@@ -305,7 +305,7 @@ def test_the_customer_is_told_once_that_money_was_sent(app: Flask) -> None:
 
     [mail] = db.session.execute(select(Mail.subject, Mail.text).where(Mail.event == "refund_sent"))
     assert mail.subject == "$5.00 is on its way back to you"
-    assert f"For invoice #{invoice}" in mail.text
+    assert f"It is for invoice #{invoice}" in mail.text
 
 
 def test_a_gateway_is_asked_again_ever_later_until_it_has_answered(app: Flask) -> None:
