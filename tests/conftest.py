@@ -21,17 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 import flask_migrate
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import make_url
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from creditapp import create_app
 from creditapp.config import Config
 from creditapp.db import db
-from creditapp.services import verification
+from creditapp.services import passwords, verification
 from tests import postgres
 from tests.books import Books, write_books
 
@@ -42,6 +44,8 @@ PARTITIONS = 4
 LEDGER_KEY = b"a key of the chain that only tests use"
 SANDBOX_KEY = b"a key of the sandbox that only tests use"
 SECRET_KEY = "a secret that only tests use, and nobody else"
+
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
 
 Shelf = Callable[[str], tuple[Flask, Books]]
 AppMaker = Callable[[str], AbstractContextManager[Flask]]
@@ -55,6 +59,31 @@ settings.register_profile(
     max_examples=int(os.environ.get("SOAK_EXAMPLES", "2000")),
 )
 settings.load_profile("soak" if "SOAK_EXAMPLES" in os.environ else "suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Let hashing cost next to nothing: nearly every test of a page signs somebody in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", CHEAP_HASHER)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_compiled_once() -> Iterator[None]:
+    """Keep what Werkzeug compiles of each route: it is the same in every application that is made."""
+    compile_anew = Rule._compile_builder
+    known: dict[tuple[object, ...], Any] = {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:  # noqa: ANN401  (a function of the rule)
+        key = (rule.rule, rule.subdomain, rule.host, repr(rule.defaults), append_unknown)
+        if key not in known:
+            known[key] = compile_anew(rule, append_unknown)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
