@@ -18,6 +18,7 @@ from creditapp.models import (
     Invoice,
     InvoiceKind,
     Product,
+    PromoCode,
     Reason,
     Role,
     RoleRules,
@@ -44,6 +45,12 @@ WHAT = "the settings"
 
 _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 _LOCKED = {"currency": "currency", "time_zone": "time zone"}
+_AMOUNTS = (
+    *("top_up_min_minor", "top_up_max_minor", "balance_max_minor"),
+    *("referred_minor", "referrer_minor", "low_balance_minor"),
+)
+_AS_MADE = {name: Setting.__table__.c[name].default.arg for name in _AMOUNTS}
+"""What other tabs say in the panel's currency, and what each says as long as nobody has chosen it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +180,11 @@ def _holds_amounts(session: Session) -> bool:
     limited = select(r.role).where(or_(r.add_max_minor.is_not(None), r.remove_max_minor.is_not(None))).limit(1)
     noted = select(Reason.id).where(Reason.note_above_minor.is_not(None)).limit(1)
     priced = [select(one.id).where(one.price_minor > 0).limit(1) for one in (Product, Subscription)]
-    return any(session.execute(statement).first() is not None for statement in (limited, noted, *priced))
+    p, s = PromoCode, Setting
+    promised = select(p.id).where(or_(p.amount_minor.is_not(None), p.most_minor.is_not(None))).limit(1)
+    set_up = select(s.id).where(s.id == 1, or_(*(s.__table__.c[name] != as_made for name, as_made in _AS_MADE.items())))
+    every = (limited, noted, promised, set_up, *priced)
+    return any(session.execute(statement).first() is not None for statement in every)
 
 
 def _write(session: Session, version: int, values: Mapping[str, Any]) -> None:

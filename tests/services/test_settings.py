@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,12 @@ from creditapp.services.invoices import Line
 from creditapp.services.settings import RoleLimits, SettingFields
 from tests.factories import (
     actor,
+    change_settings,
     give,
     limit_role,
     make_customer,
     make_product,
+    make_promo,
     make_reason,
     make_staff,
     make_subscription,
@@ -165,6 +168,41 @@ def test_the_currency_stays_as_long_as_limits_or_reasons_hold_amounts_in_it() ->
     make_reason(note_above_minor=1000)
     with pytest.raises(AmountsKeptError):
         save(currency="JPY")
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        {"top_up_min_minor": 1000},
+        {"top_up_max_minor": 50_000},
+        {"balance_max_minor": 100_000},
+        {"referred_minor": 500},
+        {"referrer_minor": 500},
+        {"low_balance_minor": 300},
+    ],
+    ids=lambda amount: next(iter(amount)),
+)
+def test_the_currency_stays_once_an_amount_was_chosen_on_another_tab(amount: dict[str, int]) -> None:
+    change_settings(**amount)
+
+    with pytest.raises(AmountsKeptError):
+        save(currency="JPY")
+
+    assert saved().currency == "USD"
+
+
+@pytest.mark.parametrize(
+    ("terms", "is_kept"),
+    [({"amount_minor": 500}, True), ({"percent_bp": 1000, "most_minor": 500}, True), ({"percent_bp": 1000}, False)],
+    ids=["fixed", "part with a most", "part"],
+)
+def test_the_currency_stays_as_long_as_a_code_brings_an_amount_in_it(terms: dict[str, Any], is_kept: bool) -> None:
+    make_promo(**terms)
+
+    with pytest.raises(AmountsKeptError) if is_kept else nullcontext():
+        save(currency="JPY")
+
+    assert saved().currency == ("USD" if is_kept else "JPY")
 
 
 @pytest.mark.parametrize("change", [{"currency": "XAU"}, {"currency": "???"}, {"time_zone": "Europe/Nowhere"}])
