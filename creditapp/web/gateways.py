@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from flask import current_app, has_request_context, request
+from flask import current_app
 from sqlalchemy import select
 
 from creditapp.db import db, transact
@@ -18,7 +18,9 @@ from creditapp.models import Setting
 from creditapp.services import callbacks, numbers
 from creditapp.services.callbacks import Taken
 from creditapp.web import refunding
+from creditapp.web.addresses import own_base
 
+UNREACHABLE = "Nobody has said where customers come back to: set CREDITAPP_PUBLIC_URL."
 _TEXT_CHARS_MAX = 120
 _INSTALLATION_CHARS = 16
 _AMOUNT_MAX = 2**62
@@ -30,7 +32,7 @@ def gateways() -> dict[str, Gateway]:
     details = db.session.execute(select(Setting.bank_details).where(Setting.id == 1)).scalar_one()
     made: list[Gateway] = [
         Bank(details),
-        Sandbox(config["SANDBOX_KEY"], public_url(), is_allowed=config["SANDBOX_ALLOWED"]),
+        Sandbox(config["SANDBOX_KEY"], own_base() or "", is_allowed=config["SANDBOX_ALLOWED"]),
         _stripe(),
     ]
     return {one.name: one for one in made}
@@ -55,15 +57,14 @@ def _stripe() -> StripeGateway:
 def offered() -> list[Gateway]:
     """Return the gateways that customers may choose from: switched on in the settings, and without a problem."""
     names = db.session.execute(select(Setting.gateways).where(Setting.id == 1)).scalar_one().split(",")
-    return [one for name, one in gateways().items() if name in names and not one.problem]
+    return [one for name, one in gateways().items() if name in names and not problem_of(one)]
 
 
-def public_url() -> str:
-    """Return where customers and gateways reach us, without a slash at the end."""
-    given: str = current_app.config["PUBLIC_URL"]
-    if given or not has_request_context():
-        return given
-    return request.host_url.rstrip("/")
+def problem_of(gateway: Gateway) -> str:
+    """Return why the gateway cannot be offered here and now, in a sentence; empty: it can."""
+    if not gateway.problem and gateway.has_page and own_base() is None:
+        return UNREACHABLE
+    return gateway.problem
 
 
 def hear(gateway: Gateway, told: Sequence[Told], body: bytes) -> list[Taken]:

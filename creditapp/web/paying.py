@@ -14,7 +14,8 @@ from creditapp.money import currency
 from creditapp.services import intents, numbers
 from creditapp.services.actor import Actor
 from creditapp.services.intents import Begun
-from creditapp.web.gateways import gateways, hear, offered, public_url
+from creditapp.web.addresses import own_base
+from creditapp.web.gateways import gateways, hear, offered
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 
@@ -95,7 +96,9 @@ def _asked(begun: Begun, back: str) -> Asked:
 
 
 def _absolute(path: str) -> str:
-    return path if path.startswith(("http://", "https://")) else f"{public_url()}{path}"
+    """Return the whole address of a page of ours; of what is no path of ours, that of the first page."""
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\"))
+    return f"{own_base() or ''}{path if is_ours else '/'}"
 
 
 def _leave(page_url: str, gateway: Gateway) -> Response:

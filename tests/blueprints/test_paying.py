@@ -12,10 +12,11 @@ from creditapp.db import db
 from creditapp.gateways import ToldKind
 from creditapp.gateways.sandbox import Sandbox
 from creditapp.models import AuditRow, PaymentIntent, Role, SandboxCallback, Setting
-from creditapp.web.gateways import hear
+from creditapp.web.gateways import gateways, hear, offered, problem_of
+from creditapp.web.paying import _absolute
 from tests.browser import Browser
 from tests.conftest import SANDBOX_KEY
-from tests.factories import balance_of, make_customer, make_staff
+from tests.factories import balance_of, make_customer, make_staff, new_key
 from tests.services.gateways import far_end
 from tests.services.gateways.far_end import begin, told
 from tests.services.invoices.desk import amounts, bill
@@ -167,3 +168,32 @@ def test_gateways_are_switched_and_one_says_why_it_is_not_offered(app: Flask, de
     setting = db.session.get_one(Setting, 1, populate_existing=True)
     assert (setting.gateways, setting.bank_details) == ("bank", "Kite Bank\nDE00 0000")
     assert "settings_saved" in list(db.session.scalars(select(AuditRow.action)))
+
+
+def test_nobody_is_sent_to_a_page_whose_address_a_stranger_may_have_named(browser: Browser) -> None:
+    staff, page = make_staff(Role.ADMIN), f"http://evil.example{page_of(bill(make_customer(), 1000))}"
+    door = browser.open("http://evil.example/sign-in")
+    typed = {"email": staff.email, "password": staff.password}
+    browser.post("http://evil.example/sign-in", door.form(names={"email"}).filled(typed))
+    [token] = {dict(form.values)["csrf_token"] for form in browser.open(page).forms if form.method == "post"}
+
+    said = browser.post(f"{page}/payment-page", {"csrf_token": token, "submission": new_key(), "gateway": "sandbox"})
+
+    assert "cannot be paid in this way at the moment" in said.text
+    assert intents() == []
+
+
+def test_a_gateway_says_that_nobody_has_named_our_address(app: Flask) -> None:
+    with app.test_request_context(headers={"Host": "evil.example"}):
+        assert [one.name for one in offered() if one.has_page] == []
+        assert "CREDITAPP_PUBLIC_URL" in problem_of(gateways()["sandbox"])
+    for config in ({"PUBLIC_URL": "https://panel.example"}, {"TRUSTED_HOSTS": ["evil.example"]}):
+        app.config.update(config)
+        with app.test_request_context(headers={"Host": "evil.example"}):
+            assert [one.name for one in offered() if one.has_page] == ["sandbox"]
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "https://evil.example", "", "javascript:x"])
+def test_who_has_paid_comes_back_to_a_page_of_ours(app: Flask, path: str) -> None:
+    with app.test_request_context():
+        assert _absolute(path) == "http://localhost/"

@@ -18,6 +18,7 @@ from creditapp.services import gateway_settings as service
 from creditapp.web.fields import NoteField, VersionField, refuse_form, tell_saved
 from creditapp.web.forms import Form
 from creditapp.web.gateways import gateways as all_gateways
+from creditapp.web.gateways import problem_of
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.sessions import current_actor
@@ -84,8 +85,9 @@ def _page(form: _GatewaysForm) -> ResponseReturnValue:
 
 def _state(gateway: Gateway, *, is_on: bool) -> str:
     """Say whether it is offered now, and why not."""
-    if gateway.problem:
-        return f"Not offered. {gateway.problem}"
+    problem = problem_of(gateway)
+    if problem:
+        return f"Not offered. {problem}"
     if not is_on:
         return "Not offered. It is switched off."
     return "Offered. For trying things out: no money moves." if gateway.name == "sandbox" else "Offered."
