@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from creditapp.db import snapshot
+from creditapp.db import snapshot, transact_at
 from creditapp.errors import DomainError
 from creditapp.gateways import Gateway
 from creditapp.services import refunds
@@ -24,6 +24,7 @@ def send_due(moment: datetime, gateways: Mapping[str, Gateway]) -> int:
     for one in waiting:
         try:
             sent += send(one, gateways, moment).sent == Sent.DONE
-        except DomainError as error:  # such as a customer who was closed meanwhile: the others go on
+        except DomainError as error:  # the others go on, and this one is asked for again ever later
             log.warning("refund_refused", customer=one.customer_id, refund=one.refund_id, why=type(error).__name__)
+            transact_at(moment, refunds.put_off, one.customer_id, one.refund_id, type(error).__name__)
     return sent

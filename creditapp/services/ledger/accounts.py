@@ -29,11 +29,13 @@ def open_account(
     *also: Call,
     debit: bool = True,
     first: Sequence[Call] = (),
+    closed_too: bool = False,
 ) -> tuple[Account, Panel, list[Outcome]]:
     """Lock one customer's account, then read what an entry depends on; return it with the outcomes of the other calls.
 
     `first` runs before the lock (what is locked before accounts, in the order of locks), `also` after it. With
-    `debit`, the open lots are read too. If the key has posted before, `Account.posted` says what.
+    `debit`, the open lots are read too. If the key has posted before, `Account.posted` says what. `closed_too` is for
+    money that had left and comes back: it is owed again, whether or not the account was closed meanwhile.
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is no account, or it takes no more entries.
@@ -56,7 +58,7 @@ def open_account(
     account = Account(*locked.rows[0])
     if posted.rows:
         account.posted = replay(posted.rows[0], content)
-    elif account.closed_at is not None:
+    elif account.closed_at is not None and not closed_too:
         raise CustomerClosedError(customer_id)
     if debit:
         account.lots = [Lot(*row) for row in rest.pop().rows]

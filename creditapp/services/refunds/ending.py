@@ -128,7 +128,10 @@ def _check_by_hand(taken: Taken, to: RefundStatus) -> None:
 
 
 def _open(session: Session, customer_id: int, refund_id: int) -> tuple[Account, Panel, Taken, list[Outcome]]:
-    """Lock settings, capture, account, invoice and refund in this order; return them, and the draws that go back."""
+    """Lock settings, capture, account, invoice and refund in this order; return them, and the draws that go back.
+
+    A customer who was closed meanwhile ends no differently: money has gone or has not, and what has not is owed.
+    """
     known = refunds.find(session, customer_id, refund_id)
     first = [RULES(), refunds.CAPTURES(customer_id=customer_id, payment_id=known.payment_id)]
     if known.invoice_id is not None:
@@ -136,7 +139,9 @@ def _open(session: Session, customer_id: int, refund_id: int) -> tuple[Account, 
     else:
         also = [refunds.DRAWN_BY(customer_id=customer_id, entry_seq=known.entry_seq)]
     lock = refunds.LOCK(customer_id=customer_id, refund_id=refund_id)
-    account, panel, rest = ledger.open_account(session, customer_id, "", (), *also, lock, debit=False, first=first)
+    account, panel, rest = ledger.open_account(
+        session, customer_id, "", (), *also, lock, debit=False, first=first, closed_too=True
+    )
     return account, panel, refunds.read(rest[-1], refund_id), rest[:-1]
 
 

@@ -17,7 +17,16 @@ from creditapp.models import InvoiceKind, Mail, Subscription
 from creditapp.services import refunds
 from creditapp.services.actor import SYSTEM, Actor
 from tests.crowd import together
-from tests.factories import balance_of, change_settings, give, make_customer, make_product, make_subscription, new_key
+from tests.factories import (
+    balance_of,
+    change_settings,
+    close_customer,
+    give,
+    make_customer,
+    make_product,
+    make_subscription,
+    new_key,
+)
 from tests.services.invoices.desk import amounts, bill, pay, refusal, use, void
 from tests.services.invoices.desk import refund as to_credit
 from tests.services.refunds.counter import LONG_AFTER, back, captured, credit_back, entries, fail, gone, refund, settle
@@ -369,3 +378,39 @@ def due(moment: datetime) -> list[refunds.Due]:
 def paid_until(customer_id: int, subscription_id: int) -> date | None:
     db.session.rollback()
     return db.session.get_one(Subscription, (customer_id, subscription_id), populate_existing=True).paid_until
+
+
+def _of_credit(customer: int) -> int:
+    payment = captured(customer, 1000)
+    return credit_back(customer, payment, 600).refund_id
+
+
+def _of_invoice(customer: int) -> int:
+    invoice = bill(customer, 1000)
+    use(customer, invoice)
+    return back(customer, invoice, 600, captured(customer, 600, invoice)).refund_id
+
+
+def _of_voided_invoice(customer: int) -> int:
+    invoice = bill(customer, 1000)
+    asked = back(customer, invoice, 600, captured(customer, 1000, invoice)).refund_id
+    void(customer, invoice)
+    return asked
+
+
+@pytest.mark.parametrize("end", [settle, fail])
+@pytest.mark.parametrize("ask", [_of_credit, _of_invoice, _of_voided_invoice])
+def test_a_refund_ends_even_if_its_customer_was_closed_meanwhile(
+    app: Flask, ask: Callable[[int], int], end: Callable[[int, int], bool]
+) -> None:
+    change_settings(credit_refunds=True)
+    closed, open_ = make_customer(400), make_customer(400)
+    asked, alike = ask(closed), ask(open_)
+    close_customer(closed)
+
+    assert [end(closed, asked), end(closed, asked)] == [True, False]
+    end(open_, alike)
+
+    assert refund(closed, asked).status == refund(open_, alike).status != "requested"
+    assert balance_of(closed) == balance_of(open_)
+    assert gone(closed, refund(closed, asked).payment_id) == gone(open_, refund(open_, alike).payment_id)
