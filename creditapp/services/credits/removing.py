@@ -47,7 +47,8 @@ def unapply(
 
     Raises:
         ApplyExceedsError: there is less credit on it.
-        InvoiceStateError: it was cancelled or refunded, and its credit has come back already.
+        InvoiceStateError: it was cancelled or refunded, and its credit has come back already; or a part of its money
+            has gone back, so that what it would be open for could not be told.
         What `apply` raises.
     """
     content = ("unapply", invoice_id, amount_minor, undo_renewals, by.kind, by.id)
@@ -66,6 +67,8 @@ def unapply(
     rules, bill = Rules(*rest[0].rows[0]), read_bill(rest[1], invoice_id)
     if bill.status not in {InvoiceStatus.UNPAID, InvoiceStatus.PAID}:
         raise InvoiceStateError(bill.id, "has no credit on it.")
+    if bill.refunded_minor:
+        raise InvoiceStateError(bill.id, "has been refunded in part: refund the rest, and its credit comes back.")
     wanted_minor = bill.credit_minor if amount_minor is None else amount_minor
     if not 0 < wanted_minor <= bill.credit_minor:
         raise ApplyExceedsError(most_minor=bill.credit_minor, removes=True)

@@ -27,7 +27,7 @@ from tests.factories import (
     make_subscription,
     new_key,
 )
-from tests.services.invoices.desk import amounts, bill, pay, refusal, use, void
+from tests.services.invoices.desk import amounts, bill, pay, refusal, take_off, use, void
 from tests.services.invoices.desk import refund as to_credit
 from tests.services.refunds.counter import LONG_AFTER, back, captured, credit_back, entries, fail, gone, refund, settle
 
@@ -414,3 +414,20 @@ def test_a_refund_ends_even_if_its_customer_was_closed_meanwhile(
     assert refund(closed, asked).status == refund(open_, alike).status != "requested"
     assert balance_of(closed) == balance_of(open_)
     assert gone(closed, refund(closed, asked).payment_id) == gone(open_, refund(open_, alike).payment_id)
+
+
+def test_credit_stays_on_an_invoice_of_which_money_has_gone_back(app: Flask) -> None:
+    """Reopened and paid anew it would be paid with nothing left on it, and never end refunded."""
+    customer = make_customer(400)
+    invoice = bill(customer, 1000)
+    use(customer, invoice)
+    payment = pay(customer, 600, invoice).payment_id
+    asked = back(customer, invoice, 600, payment).refund_id
+
+    assert refusal(partial(take_off, customer, invoice)) == (
+        f"Invoice #{invoice} has been refunded in part: refund the rest, and its credit comes back."
+    )
+    settle(customer, asked)
+
+    assert amounts(customer, invoice) == ("refunded", 0, 600, 600)
+    assert balance_of(customer) == 400
