@@ -17,6 +17,7 @@ class MailEvent(StrEnum):
 
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105  (what is asked for, not a password)
+    ADDRESS_CHANGED = "address_changed"
     CREDIT_RECEIVED = "credit_received"
     INVOICE_ISSUED = "invoice_issued"
     INVOICE_PAID = "invoice_paid"

@@ -56,6 +56,8 @@ class CustomerLogIn:
     log_in_id: int
     password_hash: str
     customer_id: int
+    email: str
+    """As it was written for the log-in; where links go."""
     is_open: bool
     """The customer is neither closed nor merged."""
 
@@ -90,7 +92,7 @@ class Profile:
 def find_log_in(session: Session, email: str) -> CustomerLogIn | None:
     """Return the log-in of the customer who signs in with this e-mail."""
     statement = (
-        select(LogIn.id, LogIn.password_hash, Customer.id, Customer.status.in_(BY_HAND))
+        select(LogIn.id, LogIn.password_hash, Customer.id, LogIn.email, Customer.status.in_(BY_HAND))
         .join(Customer, Customer.id == LogIn.customer_id)
         .where(LogIn.kind == LogInKind.CUSTOMER, LogIn.email_key == email_key(email))
     )
@@ -126,7 +128,7 @@ def invite(session: Session, customer_id: int, *, link: Linker, by: Actor, key: 
     session.execute(delete(OneTimeLink).where(*its_own))
     token = _make_link(session, LinkPurpose.INVITATION, person.email, INVITATION_LIFE, customer_id=customer_id)
     request_keys.keep(session, "invitation", key, "made")
-    _send(session, MailEvent.INVITATION, customer_id, link(token), token)
+    _send(session, MailEvent.INVITATION, customer_id, person.email, link(token), token)
     audit.record(session, Action.CLIENT_INVITED, by, "customer", customer_id, after={"email": person.email})
     return token
 
@@ -136,9 +138,11 @@ def find_link(session: Session, token: str, purpose: LinkPurpose, moment: dateti
     link = _find_link(session, token, purpose, moment)
     if link is None:
         return None
-    statement = select(Customer.name, Customer.company).where(Customer.id == link.customer_id)
+    statement = select(Customer.email, Customer.name, Customer.company).where(Customer.id == link.customer_id)
     row = session.execute(statement.where(Customer.status.in_(BY_HAND))).one_or_none()
-    return LinkFacts(link.email, *row) if row is not None else None
+    if row is None or not _still_goes_there(purpose, link.email, row.email):
+        return None
+    return LinkFacts(link.email, row.name, row.company)
 
 
 def accept(session: Session, token: str, password_hash: str, *, address: str) -> int:
@@ -192,7 +196,7 @@ def ask_reset(session: Session, email: str, *, link: Linker, address: str) -> st
             session, LinkPurpose.RESET, email, RESET_LIFE, customer_id=found.customer_id, log_in_id=found.log_in_id
         )
         _forget_older_resets(session, found.log_in_id)
-        _send(session, MailEvent.PASSWORD_RESET, found.customer_id, link(token), token)
+        _send(session, MailEvent.PASSWORD_RESET, found.customer_id, found.email, link(token), token)
     by = Actor(SYSTEM.kind, None, address)
     audit.record(session, Action.RESET_ASKED, by, "customer", found.customer_id if found else None)
     return token
@@ -223,7 +227,9 @@ def change_password(session: Session, customer_id: int, password_hash: str, *, k
 
 
 def edit_profile(session: Session, customer_id: int, wanted: Profile, *, version: int, by: Actor) -> None:
-    """Save what the customer changed; `version` is the one the form was opened on. The log-in follows the e-mail.
+    """Save what the customer changed; `version` is the one the form was opened on.
+
+    The log-in follows the e-mail, and the address before is told.
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is nobody to edit, or no longer.
@@ -244,11 +250,14 @@ def edit_profile(session: Session, customer_id: int, wanted: Profile, *, version
     if fields.email != saved.email:
         log_in_id = _lock_log_in(session, customer_id)
         own = update(LogIn).where(LogIn.id == log_in_id)
+        old = session.execute(select(LogIn.email).where(LogIn.id == log_in_id)).scalar_one()
         try:
             session.execute(own.values(email=fields.email, email_key=email_key(fields.email)))
         except IntegrityError as error:
             raise _unfit(error) from error
         session.execute(delete(OneTimeLink).where(OneTimeLink.log_in_id == log_in_id))
+        if email_key(old) != email_key(fields.email):
+            _tell_old_address(session, customer_id, old, fields.email, version=version)
     customers.edit(session, customer_id, fields, version=version, by=by)
 
 
@@ -330,21 +339,35 @@ def _take_link(session: Session, token: str, purpose: LinkPurpose) -> _Taken:
     if seen is None or seen.customer_id is None:
         raise LinkError
     try:
-        _lock_customer(session, seen.customer_id)
+        person = _lock_customer(session, seen.customer_id)
     except (CustomerNotFoundError, CustomerClosedError):
         raise LinkError from None
     link = _find_link(session, token, purpose, now(session), lock=True)
-    if link is None:
+    if link is None or not _still_goes_there(purpose, link.email, person.email):
         raise LinkError
     link.used_at = now(session)
     session.flush()
     return _Taken(seen.customer_id, link.log_in_id, link.email)
 
 
-def _send(session: Session, event: MailEvent, customer_id: int, url: str | None, token: str) -> None:
+def _still_goes_there(purpose: LinkPurpose, sent_to: str, profile_email: str) -> bool:
+    """Return whether an invitation was sent to the address that the customer has now.
+
+    Staff who correct a wrong address do not want whoever got the mail there to come in.
+    """
+    return purpose != LinkPurpose.INVITATION or email_key(sent_to) == email_key(profile_email)
+
+
+def _send(session: Session, event: MailEvent, customer_id: int, email: str, url: str | None, token: str) -> None:
+    """Send the link to the address of the log-in, whatever the profile says: whoever reads the mail gets in."""
     if url is not None:
         key = f"{event}:{token_digest(token).hex()[:32]}"
-        mails.queue(session, event, customer_id=customer_id, key=key, facts={"url": url})
+        mails.queue(session, event, customer_id=customer_id, key=key, facts={"url": url}, recipient=email)
+
+
+def _tell_old_address(session: Session, customer_id: int, old: str, new: str, *, version: int) -> None:
+    event, key = MailEvent.ADDRESS_CHANGED, f"address_changed:{customer_id}:{version}"
+    mails.queue(session, event, customer_id=customer_id, key=key, facts={"email": new}, recipient=old)
 
 
 def _forget_older_resets(session: Session, log_in_id: int) -> None:

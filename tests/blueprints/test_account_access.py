@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields as fields_of
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import Base, db, transact, transact_at
 from creditapp.errors import LinkError
-from creditapp.models import AuditRow, LogIn, LogInSession, Mail, OneTimeLink, Role
-from creditapp.services import client_access, passwords, verification
+from creditapp.models import AuditRow, Customer, LogIn, LogInSession, Mail, OneTimeLink, Role
+from creditapp.services import client_access, customers, passwords, verification
 from creditapp.services.actor import SYSTEM
+from creditapp.services.customers import CustomerFields
 from tests.browser import Browser, Page
 from tests.factories import (
     PASSWORD,
@@ -292,11 +294,11 @@ def test_only_a_digest_of_a_link_is_kept(app: Flask) -> None:
 def test_a_link_is_not_mailed_where_a_stranger_may_say_who_we_are(app: Flask, browser: Browser) -> None:
     change_settings(mail_from="billing@panel.example")
     client = make_client()
-    page = browser.open("/account/forgotten")
-    fields = dict(page.form(names={"email"}).values) | {"email": client.email}
+    there = "http://evil.example/account/forgotten"
 
-    browser.client.post("/account/forgotten", data=fields, headers={"Host": "evil.example"})
+    browser.post(there, browser.open(there).form(names={"email"}).filled({"email": client.email}))
 
+    assert "reset_asked" in db.session.scalars(select(AuditRow.action)).all()
     assert db.session.execute(select(Mail.url)).all() == []
 
 
@@ -400,3 +402,59 @@ def test_two_log_ins_of_one_customer_and_a_link_to_anothers_are_found(app: Flask
         ("access", one.id),
         ("access", other.id),
     ]
+
+
+def test_who_signs_in_with_another_address_than_the_profiles_gets_the_link_there(app: Flask, browser: Browser) -> None:
+    change_settings(mail_from="billing@panel.example")
+    client = make_client(email="door@x.example")
+    change_profile(client.id, email="office@x.example")
+
+    browser.submit("/account/forgotten", email="DOOR@x.example")
+
+    assert mailed() == [("password_reset", "door@x.example")]
+
+
+def test_the_address_before_is_told_that_another_one_signs_in_now(browser: Browser) -> None:
+    change_settings(mail_from="billing@panel.example")
+    client = make_client(email="old@x.example")
+    browser.enter(client)
+
+    browser.submit("/account/profile", email="Old@x.example", old_password=PASSWORD)
+    assert mailed() == []
+    browser.submit("/account/profile", email="new@x.example", old_password=PASSWORD)
+
+    assert mailed() == [("address_changed", "Old@x.example")]
+    assert "you sign in with new@x.example" in db.session.execute(select(Mail.text)).scalar_one()
+
+
+def test_an_invitation_that_went_to_a_wrong_address_opens_nothing_once_staff_have_corrected_it(
+    browser: Browser,
+) -> None:
+    customer_id = make_customer(email="wrong@x.example")
+    link = invite(customer_id)
+    change_profile(customer_id, email="right@x.example")
+
+    assert browser.open(link).status == 404
+    with pytest.raises(LinkError):
+        transact(client_access.accept, link.rpartition("/")[2], "hash", address="")
+
+    assert log_ins() == []
+    assert choose(browser, invite(customer_id)).path == "/account/sign-in"
+    assert log_ins() == ["right@x.example"]
+
+
+def change_profile(customer_id: int, **fields: str) -> None:
+    """Change the profile as staff do: the log-in stays as it is."""
+
+    def change(session: Session) -> None:
+        saved = session.get_one(Customer, customer_id)
+        kept = {one.name: getattr(saved, one.name) for one in fields_of(CustomerFields)}
+        customers.edit(session, customer_id, CustomerFields(**kept | fields), version=saved.version, by=SYSTEM)
+
+    transact(change)
+
+
+def mailed() -> list[tuple[str, str]]:
+    """Return what was queued, and for which address."""
+    db.session.rollback()
+    return [(row.event, row.recipient) for row in db.session.execute(select(Mail.event, Mail.recipient))]

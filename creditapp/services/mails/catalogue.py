@@ -47,7 +47,7 @@ DELIVERED: dict[MailEvent, Delivered] = {
         body="Hello {name},\n\nyou can now see your credit, your invoices and your orders online. "
         "Choose a password here:\n\n{url}\n\nThe link works once." + _END,
         placeholders={"url": "the link that opens the form"},
-        example={"url": "https://billing.example/account/invitation/3kX9…"},
+        example={"url": "https://billing.example/account/invitations/3kX9…"},
         is_switchable=False,
     ),
     MailEvent.PASSWORD_RESET: Delivered(
@@ -57,7 +57,17 @@ DELIVERED: dict[MailEvent, Delivered] = {
         body="Hello {name},\n\nsomebody, most likely you, asked for a new password. Choose it here:\n\n{url}\n\n"
         "The link works once. If it was not you, there is nothing to do: your password stays as it is." + _END,
         placeholders={"url": "the link that opens the form"},
-        example={"url": "https://billing.example/account/reset/3kX9…"},
+        example={"url": "https://billing.example/account/resets/3kX9…"},
+        is_switchable=False,
+    ),
+    MailEvent.ADDRESS_CHANGED: Delivered(
+        label="Another address to sign in with",
+        when="A customer has changed the address to sign in with; it goes to the one before.",
+        subject="You sign in with another address now",
+        body="Hello {name},\n\nfrom now on you sign in with {email}, no longer with this address. Links for new "
+        "passwords go there, too.\n\nIf it was not you who changed that, please write to us at once." + _END,
+        placeholders={"email": "the new address"},
+        example={"email": "ngozi@new.example"},
         is_switchable=False,
     ),
     MailEvent.CREDIT_RECEIVED: Delivered(

@@ -32,6 +32,8 @@ class Notice:
     customer_id: int
     key: str
     facts: Mapping[str, Any]
+    recipient: str = ""
+    """Where it goes; empty: to the address in the customer's profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,17 @@ class _Sheet:
         }
 
 
-def queue(session: Session, event: str, *, customer_id: int, key: str, facts: Mapping[str, Any]) -> None:
+def queue(
+    session: Session, event: str, *, customer_id: int, key: str, facts: Mapping[str, Any], recipient: str = ""
+) -> None:
     """Have the customer told of this once the transaction is committed; the same key again tells nothing.
 
     `event` is a `MailEvent`. Facts are named as its placeholders; amounts are minor units, under their name or with
     `_minor` after it. Nothing is written while mails come from no address, the event is switched off, or the customer
-    has no address, is closed or was merged away.
+    has no address, is closed or was merged away. `recipient` is for what is about a log-in: it may be another address
+    than the profile's.
     """
-    queue_many(session, event, [Notice(customer_id, key, facts)])
+    queue_many(session, event, [Notice(customer_id, key, facts, recipient)])
 
 
 def queue_many(session: Session, event: str, notices: Sequence[Notice]) -> int:
@@ -85,15 +90,15 @@ def queue_many(session: Session, event: str, notices: Sequence[Notice]) -> int:
             select(c.id, c.name, c.email).where(
                 among(session, Customer.__table__.c.id, {one.customer_id for one in notices}),
                 c.status.in_(_TOLD),
-                c.email.contains("@"),
             )
         )
     }
-    rows = [
-        sheet.row(one.key, one.customer_id, *people[one.customer_id], one.facts)
-        for one in notices
-        if one.customer_id in people
-    ]
+    rows = []
+    for one in notices:
+        name, email = people.get(one.customer_id, ("", ""))
+        recipient = one.recipient or email
+        if one.customer_id in people and "@" in recipient:
+            rows.append(sheet.row(one.key, one.customer_id, name, recipient, one.facts))
     return _insert(session, rows)
 
 
