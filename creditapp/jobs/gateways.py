@@ -50,7 +50,7 @@ def _ask(known: dict[str, Gateway], intent: Open, moment: datetime, done: Asked)
     """Ask how an open payment stands, as if its gateway had told us."""
     if not intent.session_ref:
         if moment - intent.created_at > intents.NEVER_STARTED:
-            transact_at(moment, intents.fail, intent.customer_id, intent.intent_id, "Its page was never made.")
+            _end(intent, moment)
         return
     gateway = known.get(intent.gateway)
     if gateway is None or gateway.problem:
@@ -62,3 +62,11 @@ def _ask(known: dict[str, Gateway], intent: Open, moment: datetime, done: Asked)
         log.warning("gateway_not_asked", gateway=intent.gateway, intent_id=intent.intent_id, why=type(error).__name__)
     else:
         done.asked += 1
+
+
+def _end(intent: Open, moment: datetime) -> None:
+    """End a payment whose page was never made; one that cannot be ended keeps nobody else's from being asked about."""
+    try:
+        transact_at(moment, intents.fail, intent.customer_id, intent.intent_id, "Its page was never made.")
+    except DomainError as error:
+        log.warning("intent_not_ended", intent_id=intent.intent_id, why=type(error).__name__)
