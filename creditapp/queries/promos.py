@@ -31,7 +31,7 @@ class State(StrEnum):
 
     @property
     def label(self) -> str:
-        return {State.TAKEN: "Taken", State.USED_UP: "Used up"}.get(self, self.capitalize())
+        return {State.TAKEN: "Active", State.USED_UP: "Used up"}.get(self, self.capitalize())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def test_a_new_code_is_made_shown_and_audited(manager: Browser) -> None:
     assert manager.open(LIST).rows("promos") == [
         [
             "Spring-25 For the fair",
-            "Taken",
+            "Active",
             "1 Jan 2026 – 31 Dec 2099",
             "When paid",
             "0 of 100",

@@ -18,7 +18,7 @@ from creditapp.web.lists import Column, Page, Sort
 COLUMNS = (
     Column("Code"),
     Column("State"),
-    Column("Taken on"),
+    Column("Valid"),
     Column("Granted"),
     Column("Used", numeric=True),
     Column("Brings", numeric=True),
