@@ -210,3 +210,11 @@ def test_a_page_on_which_nobody_paid_in_a_day_has_failed(gateway: Sandbox) -> No
     transact(age)
 
     assert [one.kind for one in gateway.fetch(started.session_ref)] == [ToldKind.FAILED]
+
+
+@pytest.mark.money
+@pytest.mark.parametrize("ref", ["nothing", "a%00b", "%ff", "%ED%A0%80", "s" * 61, "a%20b"])
+def test_a_page_that_was_never_made_is_not_there(browser: Browser, ref: str) -> None:
+    answers = browser.client.get(f"/sandbox/pay/{ref}"), browser.client.post(f"/sandbox/pay/{ref}")
+
+    assert [one.status_code for one in answers] == [404, 404]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -15,7 +17,8 @@ from creditapp.web.forms import BareForm
 from creditapp.web.gateways import gateways
 from creditapp.web.pages import render_page
 
-REF_CHARS_MAX = 60
+_REF = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
+"""Whatever else stands in the URL was not made here, and PostgreSQL would choke on some of it."""
 WAYS = (
     (Act.PAY, "Pay", "The card is charged."),
     (Act.DECLINE, "Decline", "The bank says no. Nothing is charged."),
@@ -28,7 +31,7 @@ WAYS = (
 @bp.route("/sandbox/pay/<ref>", methods=["GET", "POST"])
 @public
 def pay(ref: str) -> ResponseReturnValue:
-    if len(ref) > REF_CHARS_MAX or gateways()["sandbox"].problem:
+    if not _REF.fullmatch(ref) or gateways()["sandbox"].problem:
         abort(404)
     page = sandbox.find(ref)
     if page is None:
