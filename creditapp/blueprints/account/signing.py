@@ -138,7 +138,7 @@ def _choose_password(token: str, purpose: LinkPurpose) -> ResponseReturnValue:
 @bp.errorhandler(RateLimitExceeded)
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     limit = limiter.current_limit
-    wait_s = max(1, math.ceil(limit.reset_at - time.time())) if limit else 60
+    wait_s = min(max(1, math.ceil(limit.reset_at - time.time())), limit.limit.get_expiry()) if limit else 60
     minutes = math.ceil(wait_s / 60)
     sentence = _SLOW_DOWN.format("a minute" if minutes == 1 else f"{minutes} minutes")
     forms = {"account.sign_in": ClientSignInForm, "account.forgotten": ForgottenForm}

@@ -84,7 +84,7 @@ def sign_out() -> ResponseReturnValue:
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     form = SignInForm()
     limit = limiter.current_limit
-    wait_s = max(1, math.ceil(limit.reset_at - time.time())) if limit else 60
+    wait_s = min(max(1, math.ceil(limit.reset_at - time.time())), limit.limit.get_expiry()) if limit else 60
     minutes = math.ceil(wait_s / 60)
     form.form_errors = [_SLOW_DOWN.format("a minute" if minutes == 1 else f"{minutes} minutes")]
     page, status = render_page("auth/sign_in.html", form, status=429)
