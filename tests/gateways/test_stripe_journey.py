@@ -16,10 +16,11 @@ from creditapp.gateways import Asked
 from creditapp.gateways.stripe import StripeGateway
 from creditapp.jobs.refunds import send_due
 from creditapp.models import GatewayEvent, InvoiceKind, Payment
-from creditapp.services import intents, numbers
+from creditapp.services import actor, checkout, intents, numbers, top_ups
 from creditapp.services.actor import SYSTEM
+from creditapp.services.checkout import OrderLine, Placed
 from creditapp.web.gateways import gateways, hear
-from tests.factories import balance_of, change_settings, make_customer, new_key
+from tests.factories import balance_of, change_settings, make_customer, make_product, new_key
 from tests.services.invoices.desk import amounts, bill
 from tests.services.refunds.counter import LONG_AFTER, back, credit_back, entries, gone, refund
 from tests.stripe_far_end import KEY, WEBHOOK_SECRET, FarEnd, Post, far_end, signed
@@ -79,6 +80,38 @@ def begin(customer_id: int, invoice_id: int) -> str:
 def the_payment() -> Payment:
     db.session.rollback()
     return db.session.execute(select(Payment)).scalar_one()
+
+
+def order(customer_id: int, price_minor: int) -> Placed:
+    """Order something at this price; credit pays what it can."""
+    return transact(
+        checkout.place,
+        customer_id,
+        transact(numbers.reserve, "invoices"),
+        [OrderLine(product_id=make_product(f"For {price_minor}", price_minor=price_minor))],
+        first_subscription_id=transact(numbers.reserve, "subscriptions"),
+        use_credit=True,
+        by=SYSTEM,
+        key=new_key(),
+    )
+
+
+def test_funds_that_were_added_pay_orders_until_the_card_pays_the_rest(end: FarEnd, post: Post) -> None:
+    customer, funds = make_customer(), transact(numbers.reserve, "invoices")
+    transact(top_ups.ask, customer, funds, 5000, by=actor.customer(customer), key=new_key())
+    end.pay(begin(customer, funds))
+    end.deliver(post, times=2)
+    assert balance_of(customer) == 5000
+
+    assert (order(customer, 4000).status, balance_of(customer)) == ("paid", 1000)
+    cheap = order(customer, 3000)
+    assert (cheap.credit_minor, cheap.to_pay_minor) == (1000, 2000)
+    end.pay(begin(customer, cheap.invoice_id))
+    end.deliver(post, times=2)
+
+    assert amounts(customer, cheap.invoice_id) == ("paid", 1000, 2000, 0)
+    assert balance_of(customer) == 0
+    assert db.session.scalars(select(Payment.amount_minor).order_by(Payment.id)).all() == [5000, 2000]
 
 
 def test_a_declined_card_loses_nothing_and_the_next_one_pays_once_however_often_it_is_told(
