@@ -60,6 +60,13 @@ class Permission(StrEnum):
     """Send money back to where it came from."""
     ORDER_WRITE = "order:write"
     """Place orders for customers."""
+    CREDIT_IMPORT = "credit:import"
+    """Post adjustments from a file."""
+    INCIDENT_READ = "incident:read"
+    INCIDENT_WRITE = "incident:write"
+    """Record incidents, look at what they come to, and issue it within one's own limit."""
+    BATCH_REVERSE = "batch:reverse"
+    """Take back what a whole batch has given."""
     MAIL_READ = "mail:read"
     MAIL_WRITE = "mail:write"
     """Send a mail again that has failed."""
@@ -80,6 +87,7 @@ _READS = {
     Permission.PAYMENT_READ,
     Permission.MAIL_READ,
     Permission.PROMO_READ,
+    Permission.INCIDENT_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
@@ -89,6 +97,7 @@ _AGENT = _READS | {
     Permission.INVOICE_APPLY,
     Permission.ORDER_WRITE,
     Permission.MAIL_WRITE,
+    Permission.INCIDENT_WRITE,
 }
 _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,
@@ -103,6 +112,8 @@ _MANAGER = _AGENT | {
     Permission.PAYMENT_WRITE,
     Permission.PAYMENT_EXPORT,
     Permission.REFUND_WRITE,
+    Permission.CREDIT_IMPORT,
+    Permission.BATCH_REVERSE,
 }
 
 ROLES: dict[Role, frozenset[Permission]] = {

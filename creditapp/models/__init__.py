@@ -1,6 +1,7 @@
 """The schema, one noun per file."""
 
 from creditapp.models.audit import AuditDetails, AuditHead, AuditRow
+from creditapp.models.batch import Batch, BatchKind, BatchLine, BatchPart, BatchStatus, LineFlag
 from creditapp.models.credit import (
     ADJUSTMENTS,
     LOUD_ADJUSTMENTS,
@@ -15,12 +16,24 @@ from creditapp.models.credit import (
     Kind,
 )
 from creditapp.models.customer import Customer, CustomerStatus
+from creditapp.models.downtime import (
+    DowntimePolicy,
+    DowntimeTier,
+    FeeBasis,
+    Incident,
+    IncidentCustomer,
+    IncidentLocation,
+    IncidentProduct,
+    IncidentWindow,
+    MinuteRule,
+    MonthBasis,
+    PolicyMethod,
+)
 from creditapp.models.gateway import Capture, EventStatus, GatewayEvent, IntentStatus, PaymentIntent
 from creditapp.models.id_counter import IdCounter
 from creditapp.models.invoice import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus
 from creditapp.models.log_in import FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, OneTimeLink
 from creditapp.models.mail import Mail, MailEvent, MailStatus, MailText
-from creditapp.models.parents import Batch, Incident
 from creditapp.models.payment import Payment, PaymentAllocation
 from creditapp.models.product import Cycle, Product, ProductKind
 from creditapp.models.promo import GrantStatus, PromoCode, PromoUse, Referral
@@ -41,6 +54,10 @@ __all__ = [
     "AuditHead",
     "AuditRow",
     "Batch",
+    "BatchKind",
+    "BatchLine",
+    "BatchPart",
+    "BatchStatus",
     "Capture",
     "CreditAccount",
     "CreditClass",
@@ -55,13 +72,20 @@ __all__ = [
     "CustomerStatus",
     "Cycle",
     "Direction",
+    "DowntimePolicy",
+    "DowntimeTier",
     "Effect",
     "EventStatus",
+    "FeeBasis",
     "FormDraft",
     "GatewayEvent",
     "GrantStatus",
     "IdCounter",
     "Incident",
+    "IncidentCustomer",
+    "IncidentLocation",
+    "IncidentProduct",
+    "IncidentWindow",
     "IntentStatus",
     "Invoice",
     "InvoiceEvent",
@@ -69,6 +93,7 @@ __all__ = [
     "InvoiceLine",
     "InvoiceStatus",
     "Kind",
+    "LineFlag",
     "LinkPurpose",
     "LogIn",
     "LogInKind",
@@ -77,10 +102,13 @@ __all__ = [
     "MailEvent",
     "MailStatus",
     "MailText",
+    "MinuteRule",
+    "MonthBasis",
     "OneTimeLink",
     "Payment",
     "PaymentAllocation",
     "PaymentIntent",
+    "PolicyMethod",
     "Product",
     "ProductKind",
     "PromoCode",
