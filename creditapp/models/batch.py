@@ -126,7 +126,6 @@ class Batch(Base):
     posted: Mapped[int]
     posted_minor: Mapped[int] = mapped_column(BigInteger)
     skipped: Mapped[int]
-    stop_asked: Mapped[bool]
     made_by: Mapped[int | None] = mapped_column(BigInteger)
     issued_by: Mapped[int | None] = mapped_column(BigInteger)
     issued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -74,7 +74,6 @@ BATCHES: tuple[Column, ...] = (
     ("posted", sa.Integer(), "0", "posted_is_counted", ">= 0"),
     ("posted_minor", sa.BigInteger(), "0", "", ""),
     ("skipped", sa.Integer(), "0", "skipped_is_counted", ">= 0"),
-    ("stop_asked", sa.Boolean(), "FALSE", "", ""),
     ("made_by", sa.BigInteger(), None, "", ""),
     ("issued_by", sa.BigInteger(), None, "", ""),
     ("issued_at", MOMENT, None, "", ""),
