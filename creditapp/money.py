@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from babel.numbers import get_currency_name, get_currency_symbol
@@ -154,6 +155,26 @@ def tax_within(gross_minor: int, tax_bp: int) -> int:
 def part_of(minor: int, rate_bp: int) -> int:
     """Return this part of an amount, in basis points of it, rounded half away from zero."""
     return _divided(minor * rate_bp, RATE_WHOLE)
+
+
+class Rounding(StrEnum):
+    """What becomes of a part of a minor unit."""
+
+    HALF_UP = "half_up"
+    """Half of one counts as a whole one, away from zero."""
+    DOWN = "down"
+    """Towards zero."""
+    UP = "up"
+    """Away from zero."""
+
+
+def share_of(minor: int, part: int, whole: int, rounding: Rounding = Rounding.HALF_UP) -> int:
+    """Return `minor` × `part` ÷ `whole`, multiplied first and rounded once."""
+    times = minor * part
+    if rounding is Rounding.HALF_UP:
+        return _divided(times, whole)
+    rounded = (abs(times) if rounding is Rounding.DOWN else abs(times) + whole - 1) // whole
+    return -rounded if times < 0 else rounded
 
 
 def _divided(part: int, whole: int) -> int:

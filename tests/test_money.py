@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creditapp.money import AMOUNT_MINOR_MAX, AmountError, currency, currency_codes
+from creditapp.money import AMOUNT_MINOR_MAX, AmountError, Rounding, currency, currency_codes, share_of
 
 EXAMPLES = {"JPY": 0, "USD": 2, "KWD": 3}
 
@@ -171,3 +171,13 @@ def test_decimals_are_those_of_the_iso_standard(code: str, exponent: int) -> Non
 def test_what_nobody_pays_in_is_no_currency(code: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         currency(code)
+
+
+@pytest.mark.parametrize(
+    ("minor", "part", "whole", "half_up", "down", "up"),
+    [(100, 1, 3, 33, 33, 34), (1, 1, 2, 1, 0, 1), (-1, 1, 2, -1, 0, -1), (100, 2, 4, 50, 50, 50), (0, 1, 3, 0, 0, 0)],
+)
+def test_a_share_is_rounded_by_name(minor: int, part: int, whole: int, half_up: int, down: int, up: int) -> None:
+    asked = [share_of(minor, part, whole, rounding) for rounding in (Rounding.HALF_UP, Rounding.DOWN, Rounding.UP)]
+
+    assert asked == [half_up, down, up]

@@ -1,0 +1,14 @@
+"""What the ledger says of a downtime credit."""
+
+from __future__ import annotations
+
+from creditapp.services.downtime import durations
+
+CHARS_MAX = 300
+"""What a description has room for."""
+
+
+def log_line(title: str, down_seconds: int, subscription: str) -> str:
+    """Return `Downtime Credit: TITLE, 3 h 20 min, SUBSCRIPTION`, cut at the end where it is too long."""
+    line = f"Downtime Credit: {title}, {durations.words(down_seconds)}, {subscription}"
+    return line if len(line) <= CHARS_MAX else f"{line[: CHARS_MAX - 1]}…"

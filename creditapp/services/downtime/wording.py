@@ -1,0 +1,93 @@
+"""How a credit came about, in one line that can be checked by hand: `$24.00 × 200 min ÷ 43,200 min × 10 = $1.11`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from creditapp.models import FeeBasis, PolicyMethod
+from creditapp.money import RATE_WHOLE
+from creditapp.services.downtime.reckoning import FACTOR_ONE, MINUTE, UPTIME_WHOLE, Credit, Fee, Part, started_blocks
+from creditapp.services.downtime.terms import Terms
+
+Write = Callable[[int], str]
+"""How an amount in minor units is written in the panel's currency."""
+
+
+def arithmetic(credit: Credit, terms: Terms, fee: Fee, write: Write) -> str:
+    """Return the arithmetic of a credit in one line."""
+    fee_said = _fee(fee, terms, write)
+    line = (
+        f"{_fixed(credit, terms, fee_said, write) or _said(credit, terms, fee_said)} = {write(credit.computed_minor)}"
+    )
+    return f"{line}, below the minimum of {write(terms.minimum_minor)}" if credit.is_small else line
+
+
+def percent(bp: int) -> str:
+    """Return a rate in basis points as people read it: `12.5 %`."""
+    return f"{_decimal(bp, FACTOR_ONE)} %"
+
+
+def uptime(ppm: int) -> str:
+    """Return an uptime in millionths as people read it: `99.95 %`."""
+    return f"{_decimal(ppm, UPTIME_WHOLE // 100)} %"
+
+
+def _fee(fee: Fee, terms: Terms, write: Write) -> str:
+    """Return how the monthly fee comes from the price."""
+    said = write(fee.price_minor)
+    if fee.months > 1:
+        said += f" ÷ {fee.months}"
+    with_tax = _decimal(RATE_WHOLE + fee.tax_bp, RATE_WHOLE)
+    if fee.tax_bp and terms.fee_basis is FeeBasis.NET and fee.has_tax_in_it:
+        return f"{said} ÷ {with_tax}"
+    if fee.tax_bp and terms.fee_basis is FeeBasis.GROSS and not fee.has_tax_in_it:
+        return f"{said} × {with_tax}"
+    return said
+
+
+def _fixed(credit: Credit, terms: Terms, fee: str, write: Write) -> str:
+    if terms.method is not PolicyMethod.FIXED or not credit.parts:
+        return ""
+    fixed = f"{write(terms.fixed_minor)} for each subscription"
+    if credit.computed_minor == terms.fixed_minor:
+        return fixed
+    months = f" × {len(credit.parts)} months" if len(credit.parts) > 1 else ""
+    return f"{fixed}, at most {fee} × {percent(terms.cap_bp)}{months}"
+
+
+def _said(credit: Credit, terms: Terms, fee: str) -> str:
+    if not credit.parts:
+        return f"{fee} × 0 min"
+    if len(credit.parts) > 1:
+        each = (_capped(part, terms) or _share(part, terms) for part in credit.parts)
+        return f"{fee} × ({' + '.join(each)})"
+    (part,) = credit.parts
+    said = f"{fee} × {_share(part, terms)}"
+    return f"{said}, at most {percent(terms.cap_bp)}" if _capped(part, terms) else said
+
+
+def _capped(part: Part, terms: Terms) -> str:
+    return f"{percent(terms.cap_bp)} at most" if part.asked > part.share else ""
+
+
+def _share(part: Part, terms: Terms) -> str:
+    """Return the share that one month's part gives, before the cap."""
+    if terms.method is PolicyMethod.BLOCK:
+        blocks = started_blocks(terms, part.down_seconds)
+        return f"{blocks:,} started {terms.block_minutes:,} min × {percent(terms.block_bp)}"
+    if terms.method is PolicyMethod.TIERS:
+        up = max(0, part.month_seconds - part.down_seconds) * UPTIME_WHOLE // part.month_seconds
+        return f"{percent(int(part.asked * RATE_WHOLE))} at {uptime(up)} uptime"
+    are_minutes = part.down_seconds % MINUTE == part.month_seconds % MINUTE == 0
+    size, unit = (MINUTE, "min") if are_minutes else (1, "s")
+    said = f"{part.down_seconds // size:,} {unit} ÷ {part.month_seconds // size:,} {unit}"
+    if terms.method is PolicyMethod.MULTIPLIER:
+        said += f" × {_decimal(terms.factor_hundredths, FACTOR_ONE)}"
+    return said
+
+
+def _decimal(part: int, whole: int) -> str:
+    """Return `part` ÷ `whole`, a power of ten, without zeros at the end."""
+    units, rest = divmod(part, whole)
+    decimals = f"{rest:0{len(str(whole)) - 1}d}".rstrip("0")
+    return f"{units:,}.{decimals}" if decimals else f"{units:,}"
