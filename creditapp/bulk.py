@@ -12,7 +12,22 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Table, Update, any_, bindparam, column, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from creditapp.statements import Call, Prepared, Processor, announce, driver_of, run
@@ -40,12 +55,35 @@ class RowUpdate(Prepared):
         self.of_many = Prepared(plan({name: rows.c[name] for name in given}))
 
 
-def among(session: Session, numbers: ColumnElement[int], wanted: Collection[int]) -> ColumnElement[bool]:
-    """Return that the column holds one of these numbers: one parameter, and the same statement for any of them."""
+def among(
+    session: Session, values: ColumnElement[Any], wanted: Collection[int] | Collection[str]
+) -> ColumnElement[bool]:
+    """Return that the column holds one of these numbers or words: one parameter, the same statement for any of them."""
+    given = sorted(wanted)  # type: ignore[type-var]  # either numbers or words
     if session.connection().dialect.name == "postgresql":
-        return numbers == any_(literal(sorted(wanted), ARRAY(BigInteger)))
-    listed = func.json_each(json.dumps(sorted(wanted))).table_valued("value")
-    return numbers.in_(select(listed.c.value))
+        type_ = ARRAY(Text) if given and isinstance(given[0], str) else ARRAY(BigInteger)
+        return values == any_(literal(given, type_))
+    listed = func.json_each(json.dumps(given)).table_valued("value")
+    return values.in_(select(listed.c.value))
+
+
+def pairs(session: Session, wanted: Collection[tuple[int, str]]) -> FromClause:
+    """Return a table of these numbers and words, `number` and `word`, to be joined: each row is sought by itself.
+
+    Two lists that a row must be in would have each combination of them sought.
+    """
+    given = sorted(wanted)
+    if session.connection().dialect.name == "postgresql":
+        numbers = literal([number for number, _word in given], ARRAY(BigInteger))
+        words = literal([word for _number, word in given], ARRAY(Text))
+        return (
+            func.unnest(numbers, words)
+            .table_valued(column("number", BigInteger), column("word", Text))
+            .render_derived()
+        )
+    listed = func.json_each(json.dumps(given, ensure_ascii=False)).table_valued("value")
+    number, word = (func.json_extract(listed.c.value, path) for path in ("$[0]", "$[1]"))
+    return select(cast(number, BigInteger).label("number"), cast(word, Text).label("word")).subquery("pairs")
 
 
 def run_many(session: Session, calls: Sequence[Call]) -> None:

@@ -17,10 +17,17 @@ from creditapp.errors.balances import (
     BalanceUnchangedError,
     InsufficientCreditError,
 )
+from creditapp.errors.batches import (
+    BatchCountError,
+    BatchNotFoundError,
+    BatchStateError,
+    BatchTooLargeError,
+)
 from creditapp.errors.codes import (
     CodeError,
 )
 from creditapp.errors.customers import (
+    AccountFrozenError,
     CustomerClosedError,
     CustomerNotFoundError,
 )
@@ -31,6 +38,12 @@ from creditapp.errors.database import (
 from creditapp.errors.domain import (
     DomainError,
     Money,
+)
+from creditapp.errors.downtime import (
+    AlreadyCreditedError,
+    DowntimeAmountError,
+    DowntimeRepeatedError,
+    PolicyError,
 )
 from creditapp.errors.entries import (
     DuplicateAdjustmentError,
@@ -53,6 +66,11 @@ from creditapp.errors.gateways import (
 from creditapp.errors.imports import (
     ImportCrossedError,
     ImportFileError,
+)
+from creditapp.errors.incidents import (
+    IncidentError,
+    IncidentNotFoundError,
+    LineError,
 )
 from creditapp.errors.invoices import (
     ApplyExceedsError,
@@ -105,7 +123,9 @@ from creditapp.errors.top_ups import (
 )
 
 __all__ = [
+    "AccountFrozenError",
     "AddressUnfitError",
+    "AlreadyCreditedError",
     "AmountRangeError",
     "AmountsKeptError",
     "ApplyExceedsError",
@@ -113,12 +133,18 @@ __all__ = [
     "BalanceLimitError",
     "BalanceMovedError",
     "BalanceUnchangedError",
+    "BatchCountError",
+    "BatchNotFoundError",
+    "BatchStateError",
+    "BatchTooLargeError",
     "BusyError",
     "CodeError",
     "CommitUnknownError",
     "CustomerClosedError",
     "CustomerNotFoundError",
     "DomainError",
+    "DowntimeAmountError",
+    "DowntimeRepeatedError",
     "DuplicateAdjustmentError",
     "EntryNotFoundError",
     "EntryUsedError",
@@ -126,6 +152,8 @@ __all__ = [
     "HasLogInError",
     "ImportCrossedError",
     "ImportFileError",
+    "IncidentError",
+    "IncidentNotFoundError",
     "InsufficientCreditError",
     "IntentNotFoundError",
     "InvoiceAmountError",
@@ -133,6 +161,7 @@ __all__ = [
     "InvoiceStateError",
     "KeyReusedError",
     "LastReasonError",
+    "LineError",
     "LinkError",
     "MailSetUpError",
     "MailStateError",
@@ -149,6 +178,7 @@ __all__ = [
     "PaymentNotFoundError",
     "PaymentUnderwayError",
     "PeriodStartError",
+    "PolicyError",
     "ProductError",
     "ReasonError",
     "RefundEndedError",

@@ -23,3 +23,13 @@ class CustomerClosedError(DomainError):
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
         return f"User #{self.customer_id} is closed: nothing is added or changed there any more."
+
+
+class AccountFrozenError(DomainError):
+    """The customer's balance is frozen."""
+
+    def __init__(self, customer_id: int) -> None:
+        self.customer_id = customer_id
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"The balance of user #{self.customer_id} is frozen."

@@ -16,7 +16,7 @@ from flask.cli import with_appcontext
 from creditapp.cli.invoices import sentence
 from creditapp.cli.words import counted, panel_currency
 from creditapp.db import snapshot, transact_at
-from creditapp.jobs import daily, gateways, mail, referring
+from creditapp.jobs import batches, daily, gateways, mail, referring
 from creditapp.jobs.daily import Day, Used
 from creditapp.jobs.mail import Mailed
 from creditapp.services import housekeeping, seals
@@ -41,7 +41,9 @@ def tick(moment: datetime | None = None) -> Ticked:
     referring.run(moment)
     gateways.run(moment)
     arrived, day = daily.use_on_arrival(moment), daily.run_day(moment)
-    return Ticked(swept, arrived, day, mail.run(moment))
+    mailed = mail.run(moment)
+    batches.run()
+    return Ticked(swept, arrived, day, mailed)
 
 
 def _seal(moment: datetime) -> None:
@@ -74,8 +76,8 @@ def tick_command(moment: datetime | None) -> None:
     Ends sessions and drafts whose time is over, forgets old counters and request keys, adds up the sums of past days,
     uses credit that has arrived where the settings say so, asks gateways, and sends refunds and mails. Once a day it
     seals the ledger, makes the renewal invoices, uses credit on invoices that are due, takes credit whose date has
-    passed, and reminds customers of credit that soon will be. For cron, where no worker runs. Exits 0; running it
-    twice does no harm.
+    passed, and reminds customers of credit that soon will be. Batches go on. For cron, where no worker runs. Exits 0;
+    running it twice does no harm.
     """
     done = tick(moment)
     swept = done.swept

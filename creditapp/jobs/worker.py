@@ -12,8 +12,11 @@ from huey import Huey, PostgresHuey, SqliteHuey, crontab
 from huey.consumer import Consumer
 from sqlalchemy import make_url
 
+from creditapp.jobs import batches
 from creditapp.jobs.tick import tick
 
+WORKERS = 2
+"""A large batch and the tick go on side by side."""
 STOP_SECONDS = 15
 """How long a job may go on when the worker is told to stop."""
 
@@ -40,7 +43,13 @@ def _make(app: Flask) -> Huey:
         with app.app_context():
             tick_quietly()
 
+    def batches_at_once() -> None:
+        with app.app_context():
+            if batches.run():  # whoever tells the worker to stop waits for no more than this
+                app.extensions["batches_task"]()
+
     huey.periodic_task(crontab(minute="*"), name="tick")(minute)
+    app.extensions["batches_task"] = huey.task(name="batches")(batches_at_once)
     return huey
 
 
@@ -70,6 +79,6 @@ def worker_command() -> None:
     Run one beside the web; more do no harm.
     """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  (Flask's documented way)
-    consumer = _Consumer(queue(app), workers=1, graceful_signal="TERM", shutdown_timeout=STOP_SECONDS)
+    consumer = _Consumer(queue(app), workers=WORKERS, graceful_signal="TERM", shutdown_timeout=STOP_SECONDS)
     tick_quietly()
     consumer.run()

@@ -62,6 +62,17 @@ class Action(StrEnum):
     CLIENT_LOG_IN_ENDED = "client_log_in_ended"
     RESET_ASKED = "reset_asked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  (what was done, not a password)
+    INCIDENT_CREATED = "incident_created"
+    INCIDENT_EDITED = "incident_edited"
+    PREVIEW_MADE = "preview_made"
+    PREVIEW_EDITED = "preview_edited"
+    BATCH_ISSUED = "batch_issued"
+    BATCH_STOPPED = "batch_stopped"
+    BATCH_RESUMED = "batch_resumed"
+    BATCH_DROPPED = "batch_dropped"
+    BATCH_REVERSED = "batch_reversed"
+    POLICY_CREATED = "policy_created"
+    POLICY_EDITED = "policy_edited"
     EXPORTED = "exported"
     REFUSED = "refused"
 

@@ -150,7 +150,8 @@ def grant(session: Session, customer_id: int) -> bool:
         return False
     referred_id, referrer_id = survivor(session, customer_id), survivor(session, named)
     key = f"referral:{customer_id}"
-    chunk = Chunk(session, {customer_id, referred_id, referrer_id}, [key], debtors=())
+    people = {customer_id, referred_id, referrer_id}
+    chunk = Chunk(session, people, [(each, key) for each in people], debtors=())
     row = session.execute(
         select(r.referred_minor, r.referrer_minor)
         .join(i, (i.customer_id == r.customer_id) & (i.id == r.invoice_id))

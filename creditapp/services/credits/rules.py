@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from creditapp.errors import AuthorityLimitError, NoteRequiredError, ReasonError, StaffDisabledError
 from creditapp.models import CreditClass, Reason, Role, Staff
@@ -20,6 +20,8 @@ from creditapp.services.ledger import Panel
 from creditapp.statements import Call, Outcome, Prepared
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from creditapp.services.actor import Actor
 
 
@@ -105,11 +107,7 @@ def check_authority(asked: Sequence[Outcome], amount_minor: int) -> Authority | 
     """
     if not asked:
         return None
-    if not asked[0].rows:
-        raise StaffDisabledError
-    authority = Authority(*asked[0].rows[0])
-    if authority.disabled_at is not None:
-        raise StaffDisabledError
+    authority = _authority(asked)
     limit_minor = authority.add_max_minor if amount_minor > 0 else authority.remove_max_minor
     if limit_minor is not None and abs(amount_minor) > limit_minor:
         role = Role(authority.role).label.lower()
@@ -117,8 +115,34 @@ def check_authority(asked: Sequence[Outcome], amount_minor: int) -> Authority | 
     return authority
 
 
-_REASON = Prepared(
-    select(
+def limits(asked: Sequence[Outcome]) -> tuple[int | None, int | None]:
+    """Return the most that this person may add and remove with one entry, in minor units; None: no limit.
+
+    Raises:
+        StaffDisabledError: this person may do nothing any more.
+    """
+    if not asked:
+        return None, None
+    authority = _authority(asked)
+    return authority.add_max_minor, authority.remove_max_minor
+
+
+def _authority(asked: Sequence[Outcome]) -> Authority:
+    if not asked[0].rows:
+        raise StaffDisabledError
+    authority = Authority(*asked[0].rows[0])
+    if authority.disabled_at is not None:
+        raise StaffDisabledError
+    return authority
+
+
+def read_reasons(session: Session) -> dict[int, Why]:
+    """Return every reason, as it stands inside this transaction: for many entries at once."""
+    return {row[0]: Why(*row) for row in session.connection().execute(_select_reasons()).all()}
+
+
+def _select_reasons() -> Select[*tuple[Any, ...]]:
+    return select(
         Reason.id,
         Reason.name,
         Reason.direction,
@@ -129,8 +153,10 @@ _REASON = Prepared(
         Reason.class_,
         Reason.expires_after_days,
         Reason.customer_text,
-    ).where(Reason.id == bindparam("reason_id"))
-)
+    )
+
+
+_REASON = Prepared(_select_reasons().where(Reason.id == bindparam("reason_id")))
 _AUTHORITY = Prepared(
     select(Staff.role, Rules.add_max_minor, Rules.remove_max_minor, Rules.reverses_own_only, Staff.disabled_at)
     .join(Rules, Rules.role == Staff.role)

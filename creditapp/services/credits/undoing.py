@@ -19,7 +19,7 @@ from creditapp.models import CreditDraw, CreditEntry, CreditLot, Kind
 from creditapp.services import ledger
 from creditapp.services.credits import rules
 from creditapp.services.ledger import Entry, Move, Posting
-from creditapp.statements import Prepared
+from creditapp.statements import Prepared, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -154,6 +154,12 @@ def _undo(  # noqa: PLR0913  (what the three verbs above differ in)
     return ledger.post(session, account, panel, posting)
 
 
+def moves_back_of(session: Session, customer_id: int, seq: int, amount_minor: int) -> tuple[Move, ...]:
+    """Return how so much of what an entry took goes back to the lots it drew on; its account is locked."""
+    rows = run(session, _NET_DRAWS(customer_id=customer_id, its_seq=seq))[0].rows
+    return _back_to_lots(rows, amount_minor)
+
+
 def _check_undoable(original: _Original, reference: str, kind: Kind) -> None:
     if original.kind in {Kind.REVERSAL, Kind.VOID}:
         raise NotReversibleError(reference=reference, problem="it is a reversal itself; post a new adjustment.")
@@ -183,6 +189,10 @@ def _undoing_moves(original: _Original, net_draws: list[tuple[Any, ...]], undone
     """Take from the entry's own lot, or give back to the lots it drew on, the last drawn first."""
     if original.lot_class is not None:
         return (Move(original.seq, original.lot_class, undone_minor),)
+    return _back_to_lots(net_draws, undone_minor)
+
+
+def _back_to_lots(net_draws: list[tuple[Any, ...]], undone_minor: int) -> tuple[Move, ...]:
     moves, left_minor = [], undone_minor
     for lot_seq, class_, drawn_minor in net_draws:
         given_minor = min(drawn_minor, left_minor)

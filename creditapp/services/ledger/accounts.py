@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from creditapp.bulk import among, insert_rows
+from creditapp.bulk import among, insert_rows, pairs
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError, KeyReusedError
 from creditapp.services.ledger import plans
 from creditapp.services.ledger.chain import ZERO_HASH, content_digest
@@ -111,10 +111,11 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         accounts[customer_id].lots.append(Lot(*lot_row))
 
 
-def read_posted(session: Session, customer_ids: list[int], keys: list[str]) -> dict[tuple[int, str], tuple[Any, ...]]:
-    if not keys:
+def read_posted(session: Session, asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, ...]]:
+    """Return what these customers posted under these keys, by both."""
+    if not asked:
         return {}
-    statement = select(*plans.POSTED_COLUMNS, plans.ENTRIES.c.key).where(
-        plans.ENTRIES.c.customer_id.in_(customer_ids), plans.ENTRIES.c.key.in_(set(keys))
-    )
+    wanted, c = pairs(session, set(asked)), plans.ENTRIES.c
+    its_own = and_(c.customer_id == wanted.c.number, c.key == wanted.c.word)
+    statement = select(*plans.POSTED_COLUMNS, c.key).select_from(wanted.join(plans.ENTRIES, its_own))
     return {(row[0], row[-1]): tuple(row[:-1]) for row in session.connection().execute(statement).all()}

@@ -46,13 +46,20 @@ class Chunk:
     """
 
     def __init__(
-        self, session: Session, customer_ids: Iterable[int], keys: Iterable[str], debtors: Iterable[int] | None = None
+        self,
+        session: Session,
+        customer_ids: Iterable[int],
+        keys: Iterable[tuple[int, str]],
+        debtors: Iterable[int] | None = None,
     ) -> None:
-        """Lock the accounts and read what entries under these keys depend on; lots of `debtors` alone, None: of all."""
+        """Lock the accounts and read what entries under these keys, each with its customer, depend on.
+
+        Lots are read of `debtors` alone; None: of all.
+        """
         ids = sorted(set(customer_ids))
         self.accounts = lock_many(session, ids)
         read_lots(session, self.accounts, ids if debtors is None else debtors)
-        self._posted = read_posted(session, ids, list(keys))
+        self._posted = read_posted(session, list(keys))
         self.panel = Panel(*run(session, plans.PANEL())[0].rows[0])
         self._session, self._writes = session, Writes(session)
         self._made: list[tuple[Posting, Entry]] = []
@@ -99,7 +106,7 @@ def post_many(session: Session, postings: Sequence[tuple[int, Posting]]) -> list
     chunk = Chunk(
         session,
         [customer_id for customer_id, _posting in postings],
-        [posting.key for _customer_id, posting in postings],
+        [(customer_id, posting.key) for customer_id, posting in postings],
         [c for c, posting in postings if posting.amount_minor < 0 and posting.moves is None],
     )
     results: list[Entry | DomainError] = []

@@ -30,15 +30,8 @@ def tell(session: Session, panel: Panel, posted: Iterable[tuple[Posting, Entry]]
     if not panel.has_mail:
         return
     loud = [(posting, entry) for posting, entry in posted if not posting.is_quiet]
-    queue_many(
-        session,
-        MailEvent.CREDIT_RECEIVED,
-        [
-            _received(posting, entry)
-            for posting, entry in loud
-            if posting.amount_minor > 0 and posting.kind in _RECEIVED
-        ],
-    )
+    received = [(posting, entry) for posting, entry in loud if posting.amount_minor > 0 and posting.kind in _RECEIVED]
+    queue_many(session, MailEvent.CREDIT_RECEIVED, [_received(told) for told in _together(received)])
     limit_minor = panel.low_balance_minor if panel.credits_enabled else 0
     queue_many(
         session,
@@ -56,14 +49,24 @@ def tell(session: Session, panel: Panel, posted: Iterable[tuple[Posting, Entry]]
     )
 
 
-def _received(posting: Posting, entry: Entry) -> Notice:
+def _together(received: Iterable[tuple[Posting, Entry]]) -> Iterable[list[tuple[Posting, Entry]]]:
+    """Return what each mail is about: what one batch gave a customer goes into one."""
+    mails: dict[tuple[int, int], list[tuple[Posting, Entry]]] = {}
+    for posting, entry in received:
+        mails.setdefault((entry.customer_id, 0 if posting.batch_id else entry.seq), []).append((posting, entry))
+    return mails.values()
+
+
+def _received(told: list[tuple[Posting, Entry]]) -> Notice:
     """Return what is said of credit that was added: the line for the customer, never the note that staff keep."""
+    first, last = told[0][1], told[-1][1]
+    texts = dict.fromkeys(posting.customer_note or posting.description for posting, _entry in told)
     return Notice(
-        entry.customer_id,
-        f"credit:{entry.customer_id}:{entry.seq}",
+        first.customer_id,
+        f"credit:{first.customer_id}:{first.seq}",
         {
-            "amount": entry.amount_minor,
-            "balance": entry.balance_after_minor,
-            "text": posting.customer_note or posting.description,
+            "amount": sum(entry.amount_minor for _posting, entry in told),
+            "balance": last.balance_after_minor,
+            "text": "\n".join(texts),
         },
     )
