@@ -39,6 +39,8 @@ from creditapp.services import (
     client_access,
     credits,
     customers,
+    downtime_lines,
+    incidents,
     invoices,
     ledger,
     numbers,
@@ -49,6 +51,7 @@ from creditapp.services import (
 )
 from creditapp.services.actor import Actor
 from creditapp.services.actor import staff as staff_actor
+from creditapp.services.incidents import IncidentFields
 from creditapp.services.invoices import Line
 from creditapp.services.ledger import Entry
 from creditapp.services.promos import PromoFields
@@ -56,6 +59,8 @@ from creditapp.services.staff import email_key
 from creditapp.text import fold
 
 PASSWORD = "correct horse battery staple"
+PRO_RATA = 1
+"""The first of the policies that every installation starts with."""
 _numbers = count(1)
 
 
@@ -246,6 +251,36 @@ def make_refund(customer_id: int, amount_minor: int = 1000) -> int:
     act: dict[str, Any] = {"by": actor(), "key": new_key()}
     transact(refunds.request_for_invoice, customer_id, number, invoice_id, amount_minor, payment_id, **act)
     return number
+
+
+def make_incident(**given: Any) -> int:  # noqa: ANN401  (of `IncidentFields`)
+    """Record an outage of 200 minutes on 2 March 2026, credited pro rata, unless `given` says otherwise."""
+    fields: dict[str, Any] = {
+        "title": "Storage outage",
+        "starts_at": moment("2026-03-02 10:00"),
+        "ends_at": moment("2026-03-02 13:20"),
+        "time_zone": "UTC",
+        "policy_id": PRO_RATA,
+    } | given
+    return transact(incidents.create, IncidentFields(**fields), by=actor(), key=new_key())
+
+
+def make_preview(incident_id: int, *, by: Actor | None = None) -> int:
+    """Work out what everybody hit by the incident is owed, to the last line; return the batch."""
+    batch_id = transact(downtime_lines.prepare, incident_id, by=by or actor(), key=new_key())
+    while transact(downtime_lines.prepare_chunk, batch_id):
+        pass
+    return batch_id
+
+
+def freeze_account(customer_id: int) -> None:
+    """Freeze the balance of this customer."""
+
+    def freeze(session: Session) -> None:
+        account = session.get_one(CreditAccount, customer_id)
+        account.frozen_at, account.frozen_reason = now(session), "Under review"
+
+    transact(freeze)
 
 
 def close_customer(customer_id: int) -> None:
