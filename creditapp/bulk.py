@@ -59,7 +59,7 @@ def among(
     session: Session, values: ColumnElement[Any], wanted: Collection[int] | Collection[str]
 ) -> ColumnElement[bool]:
     """Return that the column holds one of these numbers or words: one parameter, the same statement for any of them."""
-    given = sorted(wanted)  # type: ignore[type-var]  # either numbers or words
+    given = sorted(wanted)
     if session.connection().dialect.name == "postgresql":
         type_ = ARRAY(Text) if given and isinstance(given[0], str) else ARRAY(BigInteger)
         return values == any_(literal(given, type_))

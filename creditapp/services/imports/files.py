@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,7 +14,21 @@ LINE_BYTES_MAX = 1_000_000
 CELL_CHARS_MAX = 131_072
 HEADER_CELLS_MAX = 200
 
-NAMES = {
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a kind of file may hold: how panels call each column, and which of them may be left out.
+
+    Case, spaces, underscores and hyphens make no difference to a name. `told` is how the columns are listed to
+    somebody whose file lacks one.
+    """
+
+    names: Mapping[str, tuple[str, ...]]
+    optional: frozenset[str]
+    told: str
+
+
+_CUSTOMERS = {
     "external_id": ("external id", "id", "client id", "customer id", "user id"),
     "name": ("name", "full name", "client name", "customer name"),
     "company": ("company", "company name", "organisation", "organization"),
@@ -22,8 +36,7 @@ NAMES = {
     "opening_balance": ("opening balance", "balance", "credit", "credit balance"),
     "joined_on": ("joined on", "joined", "date created", "created", "created at", "signup date"),
 }
-"""How panels call the columns. Case, spaces, underscores and hyphens make no difference."""
-OPTIONAL = {"company"}
+CUSTOMERS = Columns(_CUSTOMERS, frozenset({"company"}), f"{', '.join(_CUSTOMERS)} (company may be left out)")
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _FOREIGN = (
@@ -37,11 +50,12 @@ _FOREIGN = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Where each known column stands in a line, and which columns nobody here knows."""
+    """Where each known column stands in a line, which columns nobody here knows, and what parts the cells."""
 
     places: dict[str, int]
     width: int
     ignored: tuple[str, ...]
+    delimiter: str = ","
 
     def cell(self, cells: list[str], column: str) -> str:
         """Return what a line says in this column; an optional column that is not there is empty."""
@@ -51,54 +65,86 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class RawLine:
-    """A line's cells, and where in the file it begins."""
+    """A line's cells, where in the file it begins, and how much of the file has been read with it."""
 
     number: int
     cells: list[str]
+    read: Place
 
 
-def read(source: BinaryIO, *, bytes_max: int | None = None) -> tuple[Table, Iterator[RawLine]]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """So many lines and bytes of a file have been read; a cell may hold several lines."""
+
+    lines: int = 0
+    bytes: int = 0
+
+
+def read(
+    source: BinaryIO, columns: Columns = CUSTOMERS, *, bytes_max: int | None = None
+) -> tuple[Table, Iterator[RawLine]]:
     """Return the file's columns and its lines, which are read as they are asked for. Empty lines are left out.
 
     Raises:
         ImportFileError: it is no CSV file in UTF-8, lacks a column, or is larger than `bytes_max`; asking for a line
             raises it too.
     """
-    source.seek(0)
-    lines = _lines(source, bytes_max)
+    lines = _Lines(source, bytes_max, Place())
     first = next(lines, "")
     if not first.strip():
         raise ImportFileError(
             "The file is empty." if not first else "The first line is empty; it must name the columns."
         )
     delimiter = max(",;\t", key=first.count)
-    rows = _rows(_chain(first, lines), delimiter)
+    rows = _rows(_chain(first, lines), delimiter, lines)
     header = next(rows, None)
     if header is None:
         raise ImportFileError("The file holds nothing but separators; its first line must name the columns.")
-    return _table(header), rows
+    return _table(header, columns, delimiter), rows
 
 
-def _lines(source: BinaryIO, bytes_max: int | None) -> Iterator[str]:
-    """Yield the file's lines as text, with their ends."""
-    number = count = 0
-    while raw := source.readline(LINE_BYTES_MAX + 1):
-        number += 1
-        mark = _mark(raw) if number == 1 else 0
+def go_on(source: BinaryIO, table: Table, place: Place) -> Iterator[RawLine]:
+    """Return the lines after a place that an earlier line came with, as `read` would have.
+
+    Raises:
+        ImportFileError: when a line is asked for that cannot be read.
+    """
+    lines = _Lines(source, None, place)
+    return _rows(lines, table.delimiter, lines)
+
+
+class _Lines:
+    """The file's lines as text, with their ends, and how far it has been read."""
+
+    def __init__(self, source: BinaryIO, bytes_max: int | None, place: Place) -> None:
+        source.seek(place.bytes)
+        self.source = source
+        self.bytes_max = bytes_max
+        self.lines, self.bytes = place.lines, place.bytes
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        raw = self.source.readline(LINE_BYTES_MAX + 1)
+        if not raw:
+            raise StopIteration
+        self.lines += 1
+        mark = _mark(raw) if self.lines == 1 else 0
         if len(raw) > LINE_BYTES_MAX:
-            raise ImportFileError(f"Line {number} is longer than {LINE_BYTES_MAX:,} bytes.")
-        if bytes_max is not None and count + len(raw) > bytes_max:
+            raise ImportFileError(f"Line {self.lines} is longer than {LINE_BYTES_MAX:,} bytes.")
+        before, self.bytes = self.bytes, self.bytes + len(raw)
+        if self.bytes_max is not None and self.bytes > self.bytes_max:
             raise ImportFileError(
-                f"The file is larger than {bytes_max // 1_000_000} MB; split it, or import it on the command line."
+                f"The file is larger than {self.bytes_max // 1_000_000} MB; split it, or import it on the command line."
             )
         try:
-            yield raw[mark:].decode()
+            return raw[mark:].decode()
         except UnicodeDecodeError as error:
             raise ImportFileError(
-                f"Line {number} is not UTF-8 (byte {count + mark + error.start + 1} of the file); "
+                f"Line {self.lines} is not UTF-8 (byte {before + mark + error.start + 1} of the file); "
                 "save the file as “CSV UTF-8” and try again."
             ) from error
-        count += len(raw)
 
 
 def _mark(raw: bytes) -> int:
@@ -116,10 +162,11 @@ def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
     yield from rest
 
 
-def _rows(lines: Iterator[str], delimiter: str) -> Iterator[RawLine]:
+def _rows(lines: Iterator[str], delimiter: str, place: _Lines) -> Iterator[RawLine]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    ahead = 0 if lines is not place else place.lines
     while True:
-        number = reader.line_num + 1
+        number = ahead + reader.line_num + 1
         try:
             cells = next(reader, None)
         except csv.Error as error:
@@ -127,7 +174,7 @@ def _rows(lines: Iterator[str], delimiter: str) -> Iterator[RawLine]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells):
-            yield RawLine(number, cells)
+            yield RawLine(number, cells, Place(place.lines, place.bytes))
 
 
 def _why(error: csv.Error) -> str:
@@ -142,10 +189,10 @@ def _why(error: csv.Error) -> str:
     return "its line break is an old one (a bare CR). Save the file with Windows or Unix line breaks."
 
 
-def _table(header: RawLine) -> Table:
+def _table(header: RawLine, columns: Columns, delimiter: str) -> Table:
     if len(header.cells) > HEADER_CELLS_MAX:
         raise ImportFileError(f"The first line names {len(header.cells)} columns; at most {HEADER_CELLS_MAX} are read.")
-    known = {_folded(name): column for column, names in NAMES.items() for name in names}
+    known = {_folded(name): column for column, names in columns.names.items() for name in names}
     places: dict[str, int] = {}
     ignored = []
     for place, title in enumerate(header.cells):
@@ -157,14 +204,11 @@ def _table(header: RawLine) -> Table:
             raise ImportFileError(f"The columns “{other}” and “{title.strip()}” mean the same; leave one of them out.")
         else:
             places[column] = place
-    missing = [column for column in NAMES if column not in places and column not in OPTIONAL]
+    missing = [column for column in columns.names if column not in places and column not in columns.optional]
     if missing:
         told = ", ".join(f"“{column}”" for column in missing)
-        raise ImportFileError(
-            f"The first line does not name {told}. "
-            f"It must name the columns: {', '.join(NAMES)} (company may be left out)."
-        )
-    return Table(places, len(header.cells), tuple(ignored))
+        raise ImportFileError(f"The first line does not name {told}. It must name the columns: {columns.told}.")
+    return Table(places, len(header.cells), tuple(ignored), delimiter)
 
 
 def _folded(title: str) -> str:
