@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from creditapp.cli.credits import credits_group
 from creditapp.cli.customers import customers_group
 from creditapp.cli.demo import demo_command
 from creditapp.cli.invoices import invoices_group
@@ -14,5 +15,6 @@ from creditapp.cli.staff import staff_group
 
 def init_cli(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (setup_command, demo_command, staff_group, customers_group, invoices_group, ledger_group):
+    groups = (staff_group, customers_group, credits_group, invoices_group, ledger_group)
+    for command in (setup_command, demo_command, *groups):
         app.cli.add_command(command)

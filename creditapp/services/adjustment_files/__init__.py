@@ -20,7 +20,7 @@ from creditapp.models import Batch, BatchKind, BatchLine, BatchPart, BatchStatus
 from creditapp.money import Currency, currency
 from creditapp.services import request_keys
 from creditapp.services.actor import staff
-from creditapp.services.adjustment_files.columns import COLUMNS, HEADINGS, Shape, check, example
+from creditapp.services.adjustment_files.columns import COLUMNS, HEADINGS, WAYS, Shape, check, example
 from creditapp.services.adjustment_files.judging import File, judge
 from creditapp.services.adjustment_files.lines import Cause, cells_of
 from creditapp.services.adjustment_files.stored import PART_BYTES, open_stored
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHUNK",
     "HEADINGS",
+    "WAYS",
     "Cause",
     "Shape",
     "Terms",
@@ -70,7 +71,8 @@ def upload(
     if earlier is not None:
         return int(earlier)
     moment = now(session)
-    called = clean(name.replace("\x00", ""), chars_max=len(name) + 1)[:NAME_CHARS_MAX]
+    spelt = name.encode("utf-8", "replace").decode().replace("\x00", "")
+    called = clean(spelt[:NAME_CHARS_MAX], chars_max=2 * NAME_CHARS_MAX)[:NAME_CHARS_MAX]
     batch = Batch(
         kind=str(BatchKind.IMPORT),
         status=str(BatchStatus.PREPARING),

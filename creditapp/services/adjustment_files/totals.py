@@ -33,6 +33,16 @@ class Totals:
         """How many lines have been judged."""
         return self.to_post + self.refused + self.repeated
 
+    @property
+    def included(self) -> int:
+        """How many lines issuing the batch would post."""
+        return self.to_post
+
+    @property
+    def sum_minor(self) -> int:
+        """What they come to together; minus where more is taken than given."""
+        return self.added_minor - self.removed_minor
+
     def count(self, lines: Iterable[Mapping[str, Any]], causes: Iterable[str]) -> None:
         """Count a chunk of lines in."""
         for line in lines:
