@@ -122,6 +122,7 @@ def upgrade() -> None:
     _create_policies()
     _add("incidents", INCIDENTS)
     _add("batches", BATCHES)
+    _restore()
     op.create_index("ix_incidents_starts_at", "incidents", ["starts_at", "id"])
     op.create_index("ix_batches_incident_id", "batches", ["incident_id", "id"])
     op.create_index("ix_batches_status", "batches", ["status", "id"])
@@ -147,6 +148,17 @@ def _add(table: str, columns: tuple[Column, ...]) -> None:
         if sqlite and name.endswith("_minor"):
             words.append(f"CONSTRAINT ck_{table}_{name}_is_whole CHECK (typeof({name}) IN ('integer', 'null'))")
         op.execute(" ".join(words))
+
+
+def _restore() -> None:
+    """Let incidents and batches that were mere keys say again what the ledger says of them."""
+    of_batch = "FROM credit_entries WHERE batch_id = batches.id"
+    op.execute(
+        "UPDATE batches SET title = 'Restored batch ' || id, "
+        f"posted = (SELECT COUNT(*) {of_batch}), posted_minor = (SELECT COALESCE(SUM(amount_minor), 0) {of_batch})"
+    )
+    op.execute("UPDATE batches SET lines = posted, to_post = posted, to_post_minor = posted_minor")
+    op.execute("UPDATE incidents SET title = 'Restored incident ' || id, search_key = 'restored incident ' || id")
 
 
 def _create_policies() -> None:

@@ -350,7 +350,7 @@ def test_each_trigger_that_is_gone_is_missed(books: Books) -> None:
 
 
 def _dropping(engine: str, guard: str) -> str:
-    table = guard.removesuffix("_kept").removesuffix("_append_only").rsplit("_no_", 1)[0]
+    table = guard.removesuffix("_kept").removesuffix("_append_only").removesuffix("_fixed").rsplit("_no_", 1)[0]
     return f"DROP TRIGGER {guard}" if engine == "sqlite" else f"ALTER TABLE {table} DISABLE TRIGGER {guard}"
 
 

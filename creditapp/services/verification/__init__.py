@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from creditapp.db import snapshot
 from creditapp.services.verification.access import check_access
 from creditapp.services.verification.audit_chain import check_audit
+from creditapp.services.verification.batches import check_batches
 from creditapp.services.verification.codes import check_codes
 from creditapp.services.verification.conservation import check_conservation
 from creditapp.services.verification.counters import check_counters
@@ -67,6 +68,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_counters(session)
         yield from check_conservation(session)
         yield from check_codes(session)
+        yield from check_batches(session)
         yield from check_access(session)
         yield from check_audit(session)
         if seals is not None:
