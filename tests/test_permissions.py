@@ -109,6 +109,12 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("settings.edit_reason", "GET"): ADMIN,
     ("settings.edit_reason", "POST"): ADMIN,
     ("settings.order_reasons", "POST"): ADMIN,
+    ("settings.downtime", "GET"): SETTINGS,
+    ("settings.new_policy", "GET"): ADMIN,
+    ("settings.new_policy", "POST"): ADMIN,
+    ("settings.edit_policy", "GET"): ADMIN,
+    ("settings.edit_policy", "POST"): ADMIN,
+    ("settings.order_policies", "POST"): ADMIN,
     ("imports.upload", "GET"): ADMIN,
     ("imports.upload", "POST"): ADMIN,
     ("imports.review", "GET"): ADMIN,
@@ -254,6 +260,7 @@ def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = No
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
         "mail_id": NOWHERE if missing else make_mail(customer_id),
         "event": "nothing" if missing else "credit_received",
+        "policy_id": NOWHERE if missing else 1,
         "token": "x" * 43,
         "event_id": NOWHERE if missing else hold_money(new_key()).event_id,
         "ref": "ss_1",
@@ -364,6 +371,9 @@ def test_a_permission_given_by_mistake_is_found(app: Flask, monkeypatch: pytest.
         "settings.new_reason",
         "settings.edit_reason",
         "settings.order_reasons",
+        "settings.new_policy",
+        "settings.edit_policy",
+        "settings.order_policies",
     }
 
 

@@ -7,6 +7,7 @@ from flask import request, url_for
 TABS = (
     ("Panel", "settings.show"),
     ("Deposits and codes", "settings.deposits"),
+    ("Downtime", "settings.downtime"),
     ("Gateways", "settings.gateways"),
     ("Mail", "settings.mail"),
 )
