@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from creditapp.models import FeeBasis, PolicyMethod
+from creditapp.models import FeeBasis, MinuteRule, MonthBasis, PolicyMethod
 from creditapp.money import RATE_WHOLE
 from creditapp.services.downtime.reckoning import FACTOR_ONE, MINUTE, UPTIME_WHOLE, Credit, Fee, Part, started_blocks
 from creditapp.services.downtime.terms import Terms
@@ -20,6 +20,41 @@ def arithmetic(credit: Credit, terms: Terms, fee: Fee, write: Write) -> str:
         f"{_fixed(credit, terms, fee_said, write) or _said(credit, terms, fee_said)} = {write(credit.computed_minor)}"
     )
     return f"{line}, below the minimum of {write(terms.minimum_minor)}" if credit.is_small else line
+
+
+def formula(terms: Terms, write: Write) -> str:
+    """Return what a policy does with any outage, in one sentence."""
+    said = _method(terms, write)
+    if terms.method is not PolicyMethod.FIXED:
+        said += f", at most {percent(terms.cap_bp)} of a month’s fee"
+    if terms.minute_rule is not MinuteRule.EXACT:
+        said += "; only whole minutes count" if terms.minute_rule is MinuteRule.WHOLE else "; started minutes count"
+    if terms.excluded_minutes:
+        said += f"; {terms.excluded_minutes:,} min of each month do not count"
+    if terms.minimum_minor:
+        said += f"; nothing below {write(terms.minimum_minor)}"
+    return said
+
+
+def _method(terms: Terms, write: Write) -> str:
+    fee = {FeeBasis.AS_PRICED: "fee", FeeBasis.NET: "fee without tax", FeeBasis.GROSS: "fee with tax"}[terms.fee_basis]
+    month = {
+        MonthBasis.ACTUAL: "the month’s minutes",
+        MonthBasis.DAYS_30: "43,200 min",
+        MonthBasis.HOURS_730: "43,800 min",
+    }[terms.month_basis]
+    match terms.method:
+        case PolicyMethod.PRO_RATA:
+            return f"{fee} × minutes down ÷ {month}"
+        case PolicyMethod.MULTIPLIER:
+            return f"{fee} × minutes down ÷ {month} × {_decimal(terms.factor_hundredths, FACTOR_ONE)}"
+        case PolicyMethod.BLOCK:
+            return f"{fee} × {percent(terms.block_bp)} for each started {terms.block_minutes:,} min"
+        case PolicyMethod.TIERS:
+            table = ", ".join(f"below {uptime(below)} {percent(credit)}" for below, credit in reversed(terms.tiers))
+            return f"{fee} × by uptime: {table}"
+        case PolicyMethod.FIXED:
+            return f"{write(terms.fixed_minor)} for each subscription, at most {percent(terms.cap_bp)} of a month’s fee"
 
 
 def percent(bp: int) -> str:
