@@ -6,12 +6,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from bench import adjust, invoice_pages, invoicing, machine, pages, posting, totals
+from bench import adjust, batching, invoice_pages, invoicing, machine, pages, posting, totals
 from bench.figures import HEADINGS
 from bench.rows import FULL, QUICK, USUAL, Row
 from bench.stage import ENGINES, POSTGRESQL, Stage
 
-ROWS: list[Row] = [*adjust.ROWS, *totals.ROWS, *pages.ROWS, *invoice_pages.ROWS, *posting.ROWS, *invoicing.ROWS]
+ROWS: list[Row] = [
+    *adjust.ROWS,
+    *totals.ROWS,
+    *pages.ROWS,
+    *invoice_pages.ROWS,
+    *posting.ROWS,
+    *invoicing.ROWS,
+    *batching.ROWS,
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -41,7 +41,7 @@ def applied(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
     """One process, then four; each customer with credit has an invoice, and 1 is put on it again and again."""
     for processes in (1, 4):
         database = stage.copy(engine, scale.small)
-        customers = _in_app(database, lambda _app: _bill_holders())
+        customers = in_app(database, lambda _app: _bill_holders())
         problems: list[str] = []
         with clients(database, processes, 1, customers) as those:
             for side in ("plain", "ours"):
@@ -59,7 +59,7 @@ def renewed(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
     for customers, pairs in ((scale.small, scale.pairs), (scale.big, 2)):
         count = min(customers, RENEWED_MAX)
         database = stage.copy(engine, customers)
-        measured = _in_app(database, lambda app, count=count, pairs=pairs: _renew_in_turns(app, count, pairs))  # type: ignore[misc]
+        measured = in_app(database, lambda app, count=count, pairs=pairs: _renew_in_turns(app, count, pairs))  # type: ignore[misc]
         problems = invariants.broken_in(database)
         yield _figure(f"renew.{engine}.{count}", "/s", measured, RENEW_GOAL, problems)
         took.append([1e6 / ours for _plain, ours in measured])
@@ -76,7 +76,8 @@ def _figure(name: str, unit: str, pairs: list[tuple[float, float]], goal: Goal, 
     return Figure(name, unit, values, baselines, goal, problems=problems[:3])
 
 
-def _in_app(database: Database, work: Callable[[Flask], T]) -> T:
+def in_app(database: Database, work: Callable[[Flask], T]) -> T:
+    """Do the work inside an application on this database, and let go of it."""
     app = database.app()
     with app.app_context():
         try:
@@ -103,16 +104,16 @@ def _bill(session: Session, customers: list[int]) -> None:
 
 def _renew_in_turns(_app: Flask, count: int, pairs: int) -> list[tuple[float, float]]:
     """Return how many invoices a second each side makes; every turn renews all of them by one month."""
-    transact(_subscribe, count, transact(numbers.reserve, "subscriptions", count))
+    transact(subscribe, count, transact(numbers.reserve, "subscriptions", count))
     months = _months()
 
     def plain() -> float:
         first = transact(numbers.reserve, "invoices", count)
         with db.engine.connect() as connection:
-            return _per_second(count, lambda: _in_a_transaction(connection, first, next(months)))
+            return per_second(count, lambda: _in_a_transaction(connection, first, next(months)))
 
     def ours() -> float:
-        return _per_second(count, lambda: _renew_in_chunks(next(months)))
+        return per_second(count, lambda: _renew_in_chunks(next(months)))
 
     ours(), plain()  # to warm up
     return list(in_turns(pairs, plain, ours))
@@ -125,7 +126,8 @@ def _months() -> Iterator[date]:
         day = next_start(day, Cycle.MONTHLY, 1)
 
 
-def _per_second(count: int, work: Callable[[], None]) -> float:
+def per_second(count: int, work: Callable[[], None]) -> float:
+    """Return how many a second that was, when the work did so many."""
     begun = time.perf_counter()
     work()
     return count / (time.perf_counter() - begun)
@@ -151,7 +153,8 @@ def _in_a_transaction(connection: Connection, first: int, due_on: date) -> None:
         renew_in_sets(connection, first, due_on, next_start(due_on, Cycle.MONTHLY, 1))
 
 
-def _subscribe(session: Session, count: int, first: int) -> None:
+def subscribe(session: Session, count: int, first: int) -> None:
+    """Give each of the first customers a subscription, numbered from `first`."""
     fields = ProductFields(name="Hosting", kind=ProductKind.HOSTING, price_minor=PRICE_MINOR, cycle=Cycle.MONTHLY)
     product_id = products.create(session, fields, by=actor.SYSTEM, key="bench")
     moment = datetime.now(UTC)
