@@ -43,6 +43,7 @@ from creditapp.errors.downtime import (
     AlreadyCreditedError,
     DowntimeAmountError,
     DowntimeRepeatedError,
+    DowntimeTooLongError,
     PolicyError,
 )
 from creditapp.errors.entries import (
@@ -145,6 +146,7 @@ __all__ = [
     "DomainError",
     "DowntimeAmountError",
     "DowntimeRepeatedError",
+    "DowntimeTooLongError",
     "DuplicateAdjustmentError",
     "EntryNotFoundError",
     "EntryUsedError",

@@ -17,6 +17,16 @@ class PolicyError(DomainError):
         return self.problem
 
 
+class DowntimeTooLongError(DomainError):
+    """A mere duration is measured against one month, and this one is longer."""
+
+    def __init__(self, *, days: int) -> None:
+        self.days = days
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return f"Enter at most one month ({self.days} days). Record an incident for what lasted longer."
+
+
 class DowntimeAmountError(DomainError):
     """The credit is not what the form showed, or nothing at all."""
 

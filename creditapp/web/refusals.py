@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from creditapp.errors import (
+    AlreadyCreditedError,
     AmountRangeError,
     ApplyExceedsError,
     AuthorityLimitError,
@@ -13,6 +14,8 @@ from creditapp.errors import (
     CodeError,
     CustomerNotFoundError,
     DomainError,
+    DowntimeRepeatedError,
+    DowntimeTooLongError,
     DuplicateAdjustmentError,
     EntryNotFoundError,
     InsufficientCreditError,
@@ -21,6 +24,7 @@ from creditapp.errors import (
     NotApplicableError,
     NoteRequiredError,
     PeriodStartError,
+    PolicyError,
     ProductError,
     ReasonError,
     RefundExceedsError,
@@ -50,6 +54,10 @@ _BESIDE: dict[type[DomainError], tuple[str, ...]] = {
     ReasonError: ("reason",),
     NoteRequiredError: ("note",),
     DuplicateAdjustmentError: ("repeat_ok",),
+    DowntimeRepeatedError: ("repeat_ok",),
+    DowntimeTooLongError: ("down",),
+    AlreadyCreditedError: ("incident",),
+    PolicyError: ("policy",),
     TakenError: ("external_id", "name", "code"),
     ProductError: ("product",),
     PeriodStartError: ("anchor_day",),

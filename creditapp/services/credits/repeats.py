@@ -1,4 +1,4 @@
-"""Adjustments that look like one made a short while ago: of the same amount, or for the same ticket.
+"""What looks like a repeat of a short while ago: the same amount, the same ticket, downtime of the same subscription.
 
 The newest `ENTRIES_SEARCHED` entries of the customer are searched, and of those the ones within the panel's window of
 days count. So the window is searched in full unless the customer has more entries in it than that; and a customer with
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, literal_column, select
 
-from creditapp.errors import DuplicateAdjustmentError
+from creditapp.errors import DowntimeRepeatedError, DuplicateAdjustmentError
 from creditapp.models import CreditAccount, CreditEntry, CreditEntryText, Staff
 from creditapp.money import AMOUNT_MINOR_MAX
 from creditapp.services import ledger
@@ -58,7 +58,32 @@ def check(asked: Sequence[Outcome], panel: Panel, moment: datetime, customer_id:
     )
 
 
-def _select_newest(of: type[CreditEntry | CreditEntryText], *alike: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def downtime_calls(customer_id: int, subscription_id: int) -> list[Call]:
+    """Return what to ask for `check_downtime`."""
+    return [_SAME_SUBSCRIPTION(customer_id=customer_id, subscription_id=subscription_id)]
+
+
+def check_downtime(asked: Sequence[Outcome], panel: Panel, moment: datetime, customer_id: int) -> None:
+    """Refuse to credit a subscription for downtime again within the panel's window.
+
+    Raises:
+        DowntimeRepeatedError: it has been, and nothing of that has been reversed since.
+    """
+    for seq, amount_minor, posted_at, maker in (row for outcome in asked for row in outcome.rows):
+        if panel.duplicate_window_days and posted_at >= moment - timedelta(days=panel.duplicate_window_days):
+            raise DowntimeRepeatedError(
+                reference=ledger.reference(customer_id, seq),
+                amount_minor=amount_minor,
+                by=maker or "the system",
+                days=panel.duplicate_window_days,
+            )
+
+
+def _select_newest(
+    of: type[CreditEntry | CreditEntryText],
+    *alike: ColumnElement[bool],
+    kinds: Sequence[str] = ("added", "removed"),
+) -> Select[*tuple[Any, ...]]:
     """Select the newest adjustment alike of which nothing has been reversed, walking down the numbers of `of`.
 
     The numbers are bounded on both sides, and no limit is a parameter: so PostgreSQL sees how few rows it is about,
@@ -77,7 +102,7 @@ def _select_newest(of: type[CreditEntry | CreditEntryText], *alike: ColumnElemen
             of.seq > last - literal_column(str(ENTRIES_SEARCHED)),
             of.seq <= last,
             *alike,
-            e.kind.in_([literal_column("'added'"), literal_column("'removed'")]),
+            e.kind.in_([literal_column(f"'{kind}'") for kind in kinds]),
             ~is_reversed,
         )
         .order_by(of.seq.desc())
@@ -93,4 +118,7 @@ _SAME_TICKET = Prepared(
         CreditEntryText.seq == CreditEntry.seq,
         CreditEntryText.ticket_ref == bindparam("ticket"),
     )
+)
+_SAME_SUBSCRIPTION = Prepared(
+    _select_newest(CreditEntry, CreditEntry.subscription_id == bindparam("subscription_id"), kinds=("downtime",))
 )

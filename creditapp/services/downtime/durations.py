@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 DURATION_CHARS_MAX = 60
 DAYS_MAX = 366
@@ -83,6 +84,7 @@ def parse(text: str | None) -> Duration:
     return duration
 
 
+@lru_cache(maxsize=256)
 def words(seconds: int) -> str:
     """Return a duration as it stands in the log: `3 h 20 min`, `1 day`, `2 days 45 min`."""
     days, rest = divmod(seconds, DAY)
