@@ -20,7 +20,7 @@ from creditapp.models import Batch, BatchKind, BatchLine, BatchPart, BatchStatus
 from creditapp.money import Currency, currency
 from creditapp.services import request_keys
 from creditapp.services.actor import staff
-from creditapp.services.adjustment_files.columns import COLUMNS, HEADINGS, WAYS, Shape, check, example
+from creditapp.services.adjustment_files.columns import COLUMNS, HEADINGS, Shape, check, example, way_of
 from creditapp.services.adjustment_files.judging import File, judge
 from creditapp.services.adjustment_files.lines import Cause, cells_of
 from creditapp.services.adjustment_files.stored import PART_BYTES, open_stored
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHUNK",
     "HEADINGS",
-    "WAYS",
     "Cause",
     "Shape",
     "Terms",
@@ -47,9 +46,10 @@ __all__ = [
     "example",
     "prepare_chunk",
     "upload",
+    "way_of",
 ]
 
-CHUNK = 1000
+CHUNK = 5000
 """How many lines are judged in one transaction: on SQLite everybody who writes waits for it."""
 NAME_CHARS_MAX = 150
 LINES = Base.metadata.tables[BatchLine.__tablename__]

@@ -67,10 +67,15 @@ def check(source: BinaryIO, *, bytes_max: int | None = None) -> Shape:
     return Shape(table, lines, place.bytes)
 
 
+def way_of(table: Table) -> str:
+    """Return the column that names the customer."""
+    return next(way for way in WAYS if way in table.places)
+
+
 def example(currency: Currency) -> list[tuple[str, ...]]:
     """Return lines that show how a file is filled in, in the order of `HEADINGS`."""
     amount = currency.example
     return [
-        ("1108", amount, "Courtesy", "Kept on hold for 40 minutes", "Sorry for the wait", "88021", ""),
+        ("#1108", amount, "Courtesy", "Kept on hold for 40 minutes", "Sorry for the wait", "88021", ""),
         ("ana@kite.example", f"-{amount}", "Entered by mistake", "Credited twice", "", "", "2026-03-14/17"),
     ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from creditapp.errors import AuthorityLimitError, DomainError, StaffDisabledError
 from creditapp.models import LineFlag
 from creditapp.services import ledger
 from creditapp.services.adjustment_files import lookups
-from creditapp.services.adjustment_files.columns import WAYS
+from creditapp.services.adjustment_files.columns import way_of
 from creditapp.services.adjustment_files.lines import Cause, RefusedLineError, Wish, as_it_was, shown, understand
 from creditapp.services.adjustment_files.lookups import Customers
 from creditapp.services.credits import rules
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from creditapp.money import Currency
     from creditapp.services.actor import Actor
     from creditapp.services.adjustment_files.totals import Terms
+    from creditapp.services.credits.rules import Why
     from creditapp.services.imports.files import RawLine
     from creditapp.statements import Outcome
 
@@ -46,8 +47,7 @@ class File:
     currency: Currency
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A line that can be read, about a customer and for a reason that are there."""
 
     wish: Wish
@@ -90,7 +90,7 @@ class _Desk:
 
     file: File
     customers: Customers
-    reasons: dict[str, Outcome]
+    reasons: dict[str, Why]
     authority: Sequence[Outcome]
 
     @classmethod
@@ -99,18 +99,18 @@ class _Desk:
         return cls(
             file,
             lookups.find_customers(session, wishes),
-            lookups.find_reasons(session, wishes),
+            lookups.find_reasons(session),
             lookups.find_authority(session, file.by),
         )
 
     def ask(self, line: int, wish: Wish) -> _Asked:
         """Return who and what is meant, if it may be posted as far as one line tells."""
         customer_id = self.customers.find(wish)
-        reason = self.reasons.get(fold(wish.reason))
-        if reason is None:
+        why = self.reasons.get(fold(wish.reason))
+        if why is None:
             raise RefusedLineError(Cause.REASON, f"There is no reason “{wish.reason}”.")
         try:
-            why = rules.check_reason(reason, wish.amount_minor, wish.note)
+            rules.check_why(why, wish.amount_minor, wish.note)
             rules.check_authority(self.authority, wish.amount_minor)
         except DomainError as error:
             cause = Cause.LIMIT if isinstance(error, AuthorityLimitError | StaffDisabledError) else Cause.REASON
@@ -169,7 +169,7 @@ def _refused(
     file: File, raw: RawLine, wish: Wish | None, asked: _Asked | None, refusal: RefusedLineError
 ) -> dict[str, Any]:
     """Return the row of a refused line, which keeps the cells in `note`, so that it can be given back."""
-    place = next(place for way, place in file.terms.table.places.items() if way in WAYS)
+    place = file.terms.table.places[way_of(file.terms.table)]
     who = raw.cells[place] if place < len(raw.cells) else ""
     row = _row(file, raw.number, shown(wish.who if wish else who), asked)
     return row | {
@@ -191,16 +191,10 @@ def _row(file: File, line: int, label: str, asked: _Asked | None) -> dict[str, A
         "batch_id": file.batch_id,
         "line": line,
         "customer_id": asked.customer_id if asked else None,
-        "subscription_id": None,
         "label": label,
-        "price_minor": None,
-        "months": None,
-        "tax_bp": None,
-        "down_seconds": None,
         "computed_minor": amount_minor,
         "amount_minor": amount_minor,
         "changed_why": "",
-        "changed_by": None,
         "is_included": True,
         "flag": str(LineFlag.NONE),
         "problem": "",
@@ -211,5 +205,4 @@ def _row(file: File, line: int, label: str, asked: _Asked | None) -> dict[str, A
         "ticket_ref": wish.ticket if wish else "",
         "row_hash": None,
         "entry_key": "",
-        "invoice_id": None,
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from creditapp.money import AmountError, Currency
-from creditapp.services.adjustment_files.columns import WAYS
+from creditapp.services.adjustment_files.columns import way_of
 from creditapp.services.imports.files import RawLine, Table
 from creditapp.text import LINE_CHARS_MAX, NOTE_CHARS_MAX, TextError, clean
 
@@ -42,8 +42,7 @@ class RefusedLineError(Exception):
         self.cause, self.sentence = cause, sentence
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What a line asks for, before anybody has looked whether it can be had. `way` says how it names the customer."""
 
     way: str
@@ -77,32 +76,22 @@ def understand(raw: RawLine, table: Table, currency: Currency) -> Wish:
         count = len(raw.cells)
         told = f"This line has {count} cell{'s' * (count != 1)}; the first line names {table.width}."
         raise RefusedLineError(Cause.LINE, told)
-    way = next(way for way in WAYS if way in table.places)
-
-    def text(column: str, chars_max: int, cause: Cause = Cause.TEXT, *, lines: bool = False) -> str:
-        cell = table.cell(raw.cells, column)
-        if not cell:
-            return ""
-        try:
-            return clean(cell, chars_max=chars_max, lines=lines)
-        except TextError as error:
-            raise RefusedLineError(cause, f"{column}: {error}") from None
-
-    who = text(way, WHO_CHARS_MAX, Cause.USER)
+    way = way_of(table)
+    who = _text(raw, table, way, WHO_CHARS_MAX, Cause.USER)
     if not who:
         raise RefusedLineError(Cause.USER, "Every line needs a user: the number, the external id or the e-mail.")
-    reason = text("reason", REASON_CHARS_MAX, Cause.REASON)
+    reason = _text(raw, table, "reason", REASON_CHARS_MAX, Cause.REASON)
     if not reason:
         raise RefusedLineError(Cause.REASON, "Every line needs a reason, by its name in the settings.")
     return Wish(
-        way=way,
-        who=who,
-        amount_minor=_amount(table.cell(raw.cells, "amount"), currency),
-        reason=reason,
-        note=text("note", NOTE_CHARS_MAX, lines=True),
-        customer_note=text("customer_note", CUSTOMER_NOTE_CHARS_MAX),
-        ticket=text("ticket", LINE_CHARS_MAX),
-        reference=text("reference", REFERENCE_CHARS_MAX),
+        way,
+        who,
+        _amount(table.cell(raw.cells, "amount"), currency),
+        reason,
+        _text(raw, table, "note", NOTE_CHARS_MAX, lines=True),
+        _text(raw, table, "customer_note", CUSTOMER_NOTE_CHARS_MAX),
+        _text(raw, table, "ticket", LINE_CHARS_MAX),
+        _text(raw, table, "reference", REFERENCE_CHARS_MAX),
     )
 
 
@@ -123,6 +112,18 @@ def shown(cell: str) -> str:
     if len(cell) <= WHO_CHARS_MAX and cell.isprintable():
         return cell.strip()
     return "".join(c if c.isprintable() else " " for c in cell[:WHO_CHARS_MAX]).strip()
+
+
+def _text(
+    raw: RawLine, table: Table, column: str, chars_max: int, cause: Cause = Cause.TEXT, *, lines: bool = False
+) -> str:
+    cell = table.cell(raw.cells, column)
+    if not cell:
+        return ""
+    try:
+        return clean(cell, chars_max=chars_max, lines=lines)
+    except TextError as error:
+        raise RefusedLineError(cause, f"{column}: {error}") from None
 
 
 def _amount(cell: str, currency: Currency) -> int:

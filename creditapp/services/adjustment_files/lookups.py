@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Select, case, func, select
 
 from creditapp.bulk import among, pairs
 from creditapp.db import Base
-from creditapp.models import BatchLine, CreditAccount, CreditEntry, Customer, CustomerStatus, Reason
+from creditapp.models import BatchLine, CreditAccount, CreditEntry, Customer, CustomerStatus
 from creditapp.models.customer import EXTERNAL_ID_CHARS_MAX
 from creditapp.services.adjustment_files.lines import Cause, RefusedLineError, Wish
 from creditapp.services.credits import rules
+from creditapp.services.credits.rules import Why
 from creditapp.statements import Outcome, run
 from creditapp.text import fold
 
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from creditapp.services.actor import Actor
 
 NUMBER_DIGITS_MAX = 18
+_BY_ID = ("customer", "external_id")
+_BY_NUMBER = ("customer", "number")
 _CUSTOMERS = Base.metadata.tables[Customer.__tablename__].c
 _LINES = Base.metadata.tables[BatchLine.__tablename__].c
 _GONE = (str(CustomerStatus.CLOSED), str(CustomerStatus.MERGED))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A customer, as far as it matters whether credit can be given or taken there."""
 
     id: int
@@ -69,12 +71,11 @@ class Customers:
         return found.id
 
     def _named(self, wish: Wish) -> dict[int, _Found]:
-        named: list[_Found] = []
-        number = _number(wish)
-        if number in self.by_number:
-            named.append(self.by_number[number])
-        if wish.way in {"customer", "external_id"} and wish.who in self.by_external_id:
-            named.append(self.by_external_id[wish.who])
+        named = []
+        if self.by_number and (found := self.by_number.get(_number(wish) or 0)):
+            named.append(found)
+        if wish.way in _BY_ID and (found := self.by_external_id.get(wish.who)):
+            named.append(found)
         if _is_email(wish):
             named += self.by_email.get(fold(wish.who), [])
         return {found.id: found for found in named}
@@ -83,8 +84,8 @@ class Customers:
         if _is_email(wish) and len(self.by_email.get(fold(wish.who), [])) > 1:
             return f"Several users have the e-mail “{wish.who}”; name the one by number."
         return (
-            f"“{wish.who}” is the number of one user and the external id of another. "
-            "Call the column customer_id or external_id, or name the user by e-mail."
+            f"“{wish.who}” is the number of one user and the external id of another. Write #{wish.who} for the number, "
+            "or call the column customer_id or external_id."
         )
 
 
@@ -93,7 +94,7 @@ def find_customers(session: Session, wishes: Iterable[Wish]) -> Customers:
     wishes = list(wishes)
     customers = Customers()
     numbers = {number for wish in wishes if (number := _number(wish)) is not None}
-    names = {wish.who for wish in wishes if wish.way in {"customer", "external_id"}}
+    names = {wish.who for wish in wishes if wish.way in _BY_ID}
     emails = {fold(wish.who) for wish in wishes if _is_email(wish)}
     c = _CUSTOMERS
     for row in _rows(session, _select_customers().where(among(session, c.id, numbers)), numbers):
@@ -114,13 +115,9 @@ def find_customers(session: Session, wishes: Iterable[Wish]) -> Customers:
     return customers
 
 
-def find_reasons(session: Session, wishes: Iterable[Wish]) -> dict[str, Outcome]:
-    """Return the reasons that the lines name, by folded name, as `rules.check_reason` judges them."""
-    names = {fold(wish.reason) for wish in wishes}
-    known = session.execute(select(Reason.id, Reason.name_key)).all()
-    wanted = [(reason_id, name) for reason_id, name in known if name in names]
-    outcomes = run(session, *[rules.reason_call(reason_id) for reason_id, _name in wanted]) if wanted else []
-    return {name: outcome for (_id, name), outcome in zip(wanted, outcomes, strict=True)}
+def find_reasons(session: Session) -> dict[str, Why]:
+    """Return every reason by its folded name."""
+    return {fold(why.name): why for why in rules.read_reasons(session).values()}
 
 
 def find_authority(session: Session, by: Actor) -> Sequence[Outcome]:
@@ -175,7 +172,7 @@ def _rows(session: Session, statement: Select[Any], wanted: Collection[Any]) -> 
 
 def _number(wish: Wish) -> int | None:
     """Return the customer's number that the line may mean: `1108` or `#1108`."""
-    if wish.way not in {"customer", "number"}:
+    if wish.way not in _BY_NUMBER:
         return None
     digits = wish.who.removeprefix("#")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= NUMBER_DIGITS_MAX else None

@@ -82,6 +82,16 @@ def check_reason(asked: Outcome, amount_minor: int, note: str) -> Why:
     if not asked.rows:
         raise ReasonError("Choose a reason from the list.")
     why = Why(*asked.rows[0])
+    check_why(why, amount_minor, note)
+    return why
+
+
+def check_why(why: Why, amount_minor: int, note: str) -> None:
+    """Check that a reason fits the amount and the note.
+
+    Raises:
+        ReasonError, NoteRequiredError: it does not.
+    """
     if not why.is_active:
         raise ReasonError(f"The reason “{why.name}” has been switched off; choose another.")
     if why.direction not in {"both", "add" if amount_minor > 0 else "remove"}:
@@ -91,7 +101,6 @@ def check_reason(asked: Outcome, amount_minor: int, note: str) -> Why:
         raise NoteRequiredError(reason=why.name, above_minor=None)
     if not note and why.note_above_minor is not None and abs(amount_minor) > why.note_above_minor:
         raise NoteRequiredError(reason=why.name, above_minor=why.note_above_minor)
-    return why
 
 
 def authority_calls(by: Actor) -> list[Call]:
