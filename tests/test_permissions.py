@@ -131,6 +131,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("users.show", "GET"): EVERYBODY,
     ("users.edit", "GET"): WRITERS,
     ("users.edit", "POST"): WRITERS,
+    ("users.credit_downtime", "GET"): WRITERS,
+    ("users.credit_downtime", "POST"): WRITERS,
     ("users.adjust", "GET"): WRITERS,
     ("users.adjust", "POST"): WRITERS,
     ("users.set_balance", "GET"): LEADERS,

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("users", __name__)
 
-from creditapp.blueprints.users import balance, client_area, credit, entries, history, routes, subscriptions  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.users import balance, client_area, credit, downtime, entries, history, routes, subscriptions  # noqa: E402, F401  (views register themselves)

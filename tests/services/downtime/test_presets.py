@@ -10,7 +10,7 @@ from creditapp.db import db, transact
 from creditapp.errors import PolicyError
 from creditapp.models import MonthBasis, PolicyMethod
 from creditapp.queries import policies as queries
-from creditapp.services.downtime import Fee, Outage, Reckoner, policies
+from creditapp.services.downtime import Fee, Outage, Reckoner, Terms, policies
 from creditapp.services.downtime.presets import BY_SLUG, PRESETS
 
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_a_panel_begins_with_five_of_the_presets(app: Flask) -> None:
 
 def test_a_table_that_gives_less_for_a_longer_outage_is_refused() -> None:
     def refused(*tiers: tuple[int, int]) -> str:
-        terms = policies.Terms(method=PolicyMethod.TIERS, month_basis=MonthBasis.ACTUAL, tiers=tiers)
+        terms = Terms(method=PolicyMethod.TIERS, month_basis=MonthBasis.ACTUAL, tiers=tiers)
         with pytest.raises(PolicyError) as refusal:
             policies.check(terms)
         assert refusal.value.box == "tiers"
