@@ -51,7 +51,9 @@ def test_without_post_a_file_is_only_judged(app: Flask, sheet: Path, manager: St
 @pytest.mark.money
 def test_with_post_the_good_lines_are_posted_once(app: Flask, sheet: Path, manager: StaffMember) -> None:
     one = make_customer(200)
-    sheet.write_text(f"customer;amount;reason\n{one};5;Courtesy\n{one};-1;Entered by mistake\n{one};-99;Entered by mistake\n")
+    sheet.write_text(
+        f"customer;amount;reason\n{one};5;Courtesy\n{one};-1;Entered by mistake\n{one};-99;Entered by mistake\n"
+    )
 
     first = run(app, str(sheet), "--staff", "MONA@panel.example", "--post")
     second = run(app, str(sheet), "--staff", manager.email, "--post")
