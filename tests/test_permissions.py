@@ -22,9 +22,11 @@ from tests.factories import (
     give,
     make_client,
     make_customer,
+    make_incident,
     make_invoice,
     make_mail,
     make_payment,
+    make_preview,
     make_product,
     make_promo,
     make_refund,
@@ -128,6 +130,19 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("credits.import_adjustments", "POST"): LEADERS,
     ("credits.import_template", "GET"): LEADERS,
     ("batches.export_refused", "GET"): EXPORTERS,
+    ("batches.export_lines", "GET"): EXPORTERS,
+    ("batches.tick_lines", "POST"): WRITERS,
+    ("batches.change_line", "GET"): WRITERS,
+    ("batches.change_line", "POST"): WRITERS,
+    ("incidents.index", "GET"): EVERYBODY,
+    ("incidents.show", "GET"): EVERYBODY,
+    ("incidents.create", "GET"): WRITERS,
+    ("incidents.create", "POST"): WRITERS,
+    ("incidents.edit", "GET"): WRITERS,
+    ("incidents.edit", "POST"): WRITERS,
+    ("incidents.preview", "POST"): WRITERS,
+    ("incidents.dismiss", "POST"): WRITERS,
+    ("incidents.take_up", "POST"): WRITERS,
     ("users.index", "GET"): EVERYBODY,
     ("users.export", "GET"): EXPORTERS,
     ("users.create", "GET"): WRITERS,
@@ -254,13 +269,18 @@ TYPED = {
 def addresses(app: Flask, *, missing: bool = False, customer_id: int | None = None) -> dict[str, str]:
     """Return a URL of each view: of this customer, of a new one with an entry, or of what is not there."""
     customer_id = customer_id or (NOWHERE if missing else make_customer(credit_minor=1000))
+    subscription_id = NOWHERE if missing else make_subscription(customer_id)
+    incident_id = NOWHERE if missing else make_incident(customer_ids=(customer_id,))
     values: dict[str, Any] = {
         "customer_id": customer_id,
         "seq": 1,
         "invoice_id": NOWHERE if missing else make_invoice(customer_id),
         "payment_id": NOWHERE if missing else make_payment(customer_id),
         "refund_id": NOWHERE if missing else make_refund(customer_id),
-        "subscription_id": NOWHERE if missing else make_subscription(customer_id),
+        "subscription_id": subscription_id,
+        "incident_id": incident_id,
+        "batch_id": NOWHERE if missing else make_preview(incident_id),
+        "line": 1,
         "promo_id": NOWHERE if missing else make_promo(f"CODE-{customer_id}"),
         "product_id": NOWHERE if missing else make_product(),
         "reason_id": NOWHERE if missing else reason_named("Courtesy"),
@@ -445,6 +465,7 @@ def test_a_number_that_is_none_is_not_found(app: Flask, number: str) -> None:
         f"/admin/billing/settings/reasons/{number}",
         f"/admin/billing/products/{number}",
         f"/admin/billing/promo-codes/{number}",
+        f"/admin/billing/incidents/{number}",
         f"/admin/users/1/subscriptions/{number}",
     ):
         assert browser.client.get(url).status_code == 404, url
@@ -484,6 +505,7 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
         "invoices.export",
         "payments.export",
         "promos.export_uses",
+        "batches.export_lines",
     ):
         assert browser.client.head(urls[name]).status_code == 200
 
@@ -499,6 +521,7 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
         "invoices.export",
         "payments.export",
         "promos.export_uses",
+        "batches.export_lines",
     }
     before = dump()
 
