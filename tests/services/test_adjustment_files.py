@@ -218,11 +218,11 @@ def test_customers_are_found_by_number_external_id_or_email(app: Flask) -> None:
     assert found[1] == found[2] == (one, "")
     assert found[3][1].startswith(f"“{one}” is the number of one user and the external id of another.")
     assert found[4] == (one, "")
-    assert found[5][1] == "Several users have the e-mail “twin@kite.example”; name the one by number."
+    assert found[5][1] == "Several users have the email “twin@kite.example”; name the one by number."
     assert found[6] == (late, "")
     assert found[7][1] == f"User #{gone} is closed: nothing is added or changed there any more."
-    assert found[8][1] == "There is no user with the number, external id or e-mail “WH/78”."
-    assert found[9][1] == "Every line needs a user: the number, the external id or the e-mail."
+    assert found[8][1] == "There is no user with the number, external id or email “WH/78”."
+    assert found[9][1] == "Every line needs a user: the number, the external id or the email."
     assert found[10][1].startswith("There is no user with")
     assert two != one
 

@@ -49,7 +49,7 @@ __all__ = [
     "way_of",
 ]
 
-CHUNK = 5000
+CHUNK = 2500
 """How many lines are judged in one transaction: on SQLite everybody who writes waits for it."""
 NAME_CHARS_MAX = 150
 LINES = Base.metadata.tables[BatchLine.__tablename__]

@@ -14,7 +14,7 @@ from creditapp.services.imports.files import RawLine, Table
 from creditapp.text import LINE_CHARS_MAX, NOTE_CHARS_MAX, TextError, clean
 
 WHO_CHARS_MAX = 254
-"""As long as an e-mail."""
+"""As long as an email."""
 REASON_CHARS_MAX = 80
 CUSTOMER_NOTE_CHARS_MAX = 500
 REFERENCE_CHARS_MAX = 80
@@ -79,7 +79,7 @@ def understand(raw: RawLine, table: Table, currency: Currency) -> Wish:
     way = way_of(table)
     who = _text(raw, table, way, WHO_CHARS_MAX, Cause.USER)
     if not who:
-        raise RefusedLineError(Cause.USER, "Every line needs a user: the number, the external id or the e-mail.")
+        raise RefusedLineError(Cause.USER, "Every line needs a user: the number, the external id or the email.")
     reason = _text(raw, table, "reason", REASON_CHARS_MAX, Cause.REASON)
     if not reason:
         raise RefusedLineError(Cause.REASON, "Every line needs a reason, by its name in the settings.")

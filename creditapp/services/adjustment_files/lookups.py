@@ -47,7 +47,7 @@ class Customers:
     by_number: dict[int, _Found] = field(default_factory=dict)
     by_external_id: dict[str, _Found] = field(default_factory=dict)
     by_email: dict[str, list[_Found]] = field(default_factory=dict)
-    """Of each e-mail those who can be credited; the closed ones where there is no other."""
+    """Of each email those who can be credited; the closed ones where there is no other."""
 
     def find(self, wish: Wish) -> int:
         """Return the customer that the line means.
@@ -82,7 +82,7 @@ class Customers:
 
     def _several(self, wish: Wish) -> str:
         if _is_email(wish) and len(self.by_email.get(fold(wish.who), [])) > 1:
-            return f"Several users have the e-mail “{wish.who}”; name the one by number."
+            return f"Several users have the email “{wish.who}”; name the one by number."
         return (
             f"“{wish.who}” is the number of one user and the external id of another. Write #{wish.who} for the number, "
             "or call the column customer_id or external_id."
@@ -152,7 +152,7 @@ def _select_customers() -> Select[Any]:
 
 
 def _select_emails(session: Session, emails: Collection[str]) -> Select[Any]:
-    """Select at most four customers of each e-mail, however many share it: two who are there, and two who have gone.
+    """Select at most four customers of each email, however many share it: two who are there, and two who have gone.
 
     That is enough to know whether it is one person's.
     """
@@ -183,8 +183,8 @@ def _is_email(wish: Wish) -> bool:
 
 
 _WAYS: Mapping[str, str] = {
-    "customer": "the number, external id or e-mail “{}”",
+    "customer": "the number, external id or email “{}”",
     "number": "the number “{}”",
     "external_id": "the external id “{}”",
-    "email": "the e-mail “{}”",
+    "email": "the email “{}”",
 }
