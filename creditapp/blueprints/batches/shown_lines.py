@@ -43,7 +43,7 @@ COLUMNS = (
     Column("Line", BY_LINE),
     Column("User"),
     Column("Subscription"),
-    *(Column(label, numeric=True) for label in ("Monthly fee", "Down", "Uptime", "Share")),
+    *(Column(label, numeric=True) for label in ("Monthly fee", "Down", "Share")),
     Column("Credit", BY_AMOUNT, numeric=True),
     Column("Flag"),
     Column(""),

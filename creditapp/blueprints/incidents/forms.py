@@ -58,7 +58,7 @@ class IncidentForm(Form):
     places = LineField("Servers or locations", chars_max=PLACES_MAX * LOCATION_CHARS_MAX)
     starts_at = LocalTimeField("Started")
     ends_at = LocalTimeField("Ended")
-    lasted = LineField("Or how long it lasted", chars_max=durations.DURATION_CHARS_MAX)
+    lasted = LineField("How long it lasted", chars_max=durations.DURATION_CHARS_MAX)
     title = LineField("Title", chars_max=TITLE_CHARS_MAX)
     reference = LineField("Reference", chars_max=REFERENCE_CHARS_MAX)
     zone = SelectField("Time zone")
