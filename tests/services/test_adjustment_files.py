@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from flask import Flask
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from creditapp.db import db, now, transact
@@ -338,6 +338,23 @@ def test_a_file_is_read_on_where_it_was_left_across_pieces_and_chunks(
     assert [line.amount_minor for line in found] == [n * 100 for n in range(1, 12)]
     assert [line.line for line in found] == [2, 5, 8, 11, 14, *range(18, 36, 3)]
     assert (batch(batch_id).status, batch(batch_id).lines, batch(batch_id).expected) == ("ready", 11, 11)
+
+
+def test_a_file_of_which_a_piece_is_missing_fails_and_posts_nothing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "PART_BYTES", 100)
+    monkeypatch.setattr(adjustment_files, "PART_BYTES", 100)
+    batch_id = upload(file_of(*[f"{make_customer()},{n},Courtesy,,,," for n in range(1, 12)]))
+
+    def lose(session: Session) -> None:
+        session.execute(delete(BatchPart).where(BatchPart.part == 1))
+
+    transact(lose)
+    jobs.run_one(batch_id)
+
+    assert (batch(batch_id).status, lines(batch_id)) == ("failed", [])
+    assert batch(batch_id).problem != ""
 
 
 def test_preparing_what_is_ready_does_nothing(app: Flask) -> None:

@@ -52,6 +52,7 @@ __all__ = [
 CHUNK = 2500
 """How many lines are judged in one transaction: on SQLite everybody who writes waits for it."""
 NAME_CHARS_MAX = 150
+_BROKEN = "The file was not kept whole. Nothing was posted; upload it again."
 LINES = Base.metadata.tables[BatchLine.__tablename__]
 
 
@@ -115,7 +116,7 @@ def prepare_chunk(session: Session, batch_id: int) -> bool:
     """Judge the next lines of a file, and return whether there are more. Safe to repeat, and to run by many at once.
 
     How far the file has been read moves in the same transaction. After the last line the batch is ready, and the file
-    is forgotten.
+    is forgotten. `check` has read all of it: where it cannot be read now, the batch has failed.
     """
     batch = session.execute(select(Batch).where(Batch.id == batch_id).with_for_update()).scalar_one_or_none()
     if batch is None or batch.kind != BatchKind.IMPORT or batch.status != BatchStatus.PREPARING:
@@ -128,15 +129,18 @@ def prepare_chunk(session: Session, batch_id: int) -> bool:
         else:
             _table, rows = files.read(source, COLUMNS)
         chunk = list(islice(rows, CHUNK))
-    except ImportFileError as error:  # `check` has read the whole file: it must have been kept badly
+    except ImportFileError as error:
         _write(session, batch, status=str(BatchStatus.FAILED), problem=error.problem)
+        return False
+    if len(chunk) < CHUNK and (not chunk or chunk[-1].read.bytes < terms.bytes):
+        _write(session, batch, status=str(BatchStatus.FAILED), problem=_BROKEN)
         return False
     file = File(batch_id, batch.source_digest, terms, staff(batch.made_by or 0), _currency(session))
     lines, causes = judge(session, file, chunk)
     insert_rows(session, LINES, lines)
     terms.totals.count(lines, causes)
-    is_last = len(chunk) < CHUNK or chunk[-1].read.bytes >= terms.bytes
-    read = chunk[-1].read if chunk else Place(batch.prepared_customer, batch.prepared_item)
+    read = chunk[-1].read
+    is_last = read.bytes >= terms.bytes
     _write(
         session,
         batch,
