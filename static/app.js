@@ -237,6 +237,26 @@ for (const form of document.querySelectorAll("form[data-recount]")) {
   });
 }
 
+/* ---- <div id="progress" data-watch="/batches/7">: that element of the page is taken anew each second, until it has gone */
+
+const WATCH_MS = 1000;
+
+async function watch(part) {
+  const answer = await fetch(part.dataset.watch);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById(part.id);
+  if (!fresh) return location.assign(part.dataset.watch);
+  part.replaceChildren(...fresh.childNodes);
+  setTimeout(keepWatching, WATCH_MS, part);
+}
+
+function keepWatching(part) {
+  // Who cannot be asked now is asked again.
+  watch(part).catch(() => setTimeout(keepWatching, WATCH_MS, part));
+}
+
+for (const part of document.querySelectorAll("[data-watch]")) setTimeout(keepWatching, WATCH_MS, part);
+
 /* ---- after a refused form, reading starts at what went wrong */
 
 document.querySelector(".summary")?.focus();

@@ -8,8 +8,10 @@ def register_blueprints(app: Flask) -> None:
     from creditapp.blueprints import (  # noqa: PLC0415  (they need the models)
         account,
         auth,
+        batches,
         credits,
         imports,
+        incidents,
         invoices,
         mails,
         orders,
@@ -28,5 +30,5 @@ def register_blueprints(app: Flask) -> None:
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
     for blueprint in (*at_the_desk, refunds, promos, account):
         app.register_blueprint(blueprint.bp)
-    for blueprint in (suspense, sandbox, webhooks):
+    for blueprint in (incidents, batches, suspense, sandbox, webhooks):
         app.register_blueprint(blueprint.bp)

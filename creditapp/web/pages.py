@@ -96,6 +96,8 @@ def _navigation() -> list[NavItem]:
     billing = NavItem("Billing", None, "receipt", children=[_item("Credits", "credits.index")])
     if can(Permission.INVOICE_READ):
         billing.children.append(_item("Invoices", "invoices.index"))
+    if can(Permission.INCIDENT_READ):
+        billing.children.append(_item("Incidents", "incidents.index"))
     if can(Permission.PAYMENT_READ):
         billing.children.append(_item("Payments", "payments.index"))
         billing.children.append(_item("Suspense", "suspense.index"))

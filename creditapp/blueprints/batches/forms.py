@@ -1,0 +1,33 @@
+"""The forms of a batch: typing how many lines confirms it."""
+
+from __future__ import annotations
+
+from wtforms import RadioField
+
+from creditapp.web.fields import CountField, NoteField, SubmissionField
+from creditapp.web.forms import Form
+
+COUNT_MAX = 10_000_000
+
+
+class GoForm(Form):
+    """A button that stops a batch, lets it go on, or drops it."""
+
+    submission = SubmissionField()
+
+
+class IssueForm(GoForm):
+    """Type the count to confirm."""
+
+    count = CountField("Type the number of lines to confirm", most=COUNT_MAX)
+
+
+class ReverseForm(IssueForm):
+    """Take back what a batch gave."""
+
+    spent = RadioField(
+        "Where it has been spent",
+        choices=[("leave", "Leave it, and list it here"), ("invoice", "Raise an invoice for what is gone")],
+        default="leave",
+    )
+    note = NoteField("Note")
