@@ -8,27 +8,34 @@ from typing import Any
 from sqlalchemy import Connection
 
 from creditapp.columns import to_microseconds
-from creditapp.services.ledger import ZERO_HASH, content_digest, entry_hash
+from creditapp.services.ledger import ZERO_HASH, content_digest, entry_hash, text_digest
 
+TEXT = "Credit for downtime"
 CHUNK = """
     CREATE TEMPORARY TABLE bench_chunk AS
     SELECT l.customer_id, l.line, l.subscription_id, l.amount_minor, a.entry_seq, a.balance_minor, a.head_hash,
         'Downtime Credit: Outage, 3 h 20 min, ' || l.label AS description,
-        'downtime:{incident}:' || l.subscription_id || ':' || {round} AS key
+        'downtime:{incident}:' || l.subscription_id || ':' || {round} AS key, {salt} AS salt
     FROM batch_lines l JOIN credit_accounts a ON a.customer_id = l.customer_id
     WHERE l.batch_id = {batch} AND l.is_included AND l.line > {after} AND l.line <= {after} + {most}{lock}"""
+ROW = "customer_id, entry_seq, amount_minor, balance_minor, head_hash, description, key, subscription_id, salt"
 SEALED = """
-    CREATE TEMPORARY TABLE bench_sealed AS SELECT c.*, {seal} AS hash FROM bench_chunk c"""
+    CREATE TEMPORARY TABLE bench_sealed AS
+    SELECT c.*, {digest} AS text_digest, {seal} AS hash FROM bench_chunk c"""
 ENTRIES = """
     INSERT INTO credit_entries (customer_id, seq, kind, amount_minor, balance_after_minor, description, is_quiet,
         reason_id, subscription_id, batch_id, incident_id, actor, actor_id, key, key_digest, effective_on, day,
-        posted_at, hash)
+        posted_at, text_digest, hash)
     SELECT customer_id, entry_seq + 1, 'downtime', amount_minor, balance_minor + amount_minor, description, false,
-        {reason}, subscription_id, {batch}, {incident}, 'staff', {staff}, key, {digest}, {today}, {today}, {now}, hash
+        {reason}, subscription_id, {batch}, {incident}, 'staff', {staff}, key, {digest}, {today}, {today}, {now},
+        text_digest, hash
     FROM bench_sealed"""
 LOTS = """
     INSERT INTO credit_lots (customer_id, seq, class, opening_minor, remaining_minor)
     SELECT customer_id, entry_seq + 1, 'goodwill', amount_minor, amount_minor FROM bench_sealed"""
+TEXTS = """
+    INSERT INTO credit_entry_texts (customer_id, seq, customer_note, salt)
+    SELECT customer_id, entry_seq + 1, {text}, salt FROM bench_sealed"""
 ACCOUNTS = """
     UPDATE credit_accounts SET balance_minor = credit_accounts.balance_minor + c.amount_minor,
         entry_seq = c.entry_seq + 1, head_hash = c.hash, changed_at = {now}
@@ -48,7 +55,7 @@ TOTALS = """
 BATCH = """
     UPDATE batches SET done_line = {after} + {most}, posted = posted + (SELECT count(*) FROM bench_sealed),
         posted_minor = posted_minor + (SELECT sum(amount_minor) FROM bench_sealed) WHERE id = {batch}"""
-STATEMENTS = (ENTRIES, LOTS, ACCOUNTS, DAYS, TOTALS, BATCH)
+STATEMENTS = (ENTRIES, TEXTS, LOTS, ACCOUNTS, DAYS, TOTALS, BATCH)
 
 
 def issue_in_sets(
@@ -87,6 +94,8 @@ class _Chunk:
             "now": str(to_microseconds(self.moment)) if self.is_sqlite else f"'{self.moment.isoformat()}'::timestamptz",
             "digest": f"x'{digest}'" if self.is_sqlite else f"'\\x{digest}'::bytea",
             "shard": "customer_id * 0" if self.is_sqlite else "customer_id % 16",
+            "salt": "randomblob(16)" if self.is_sqlite else "uuid_send(gen_random_uuid())",
+            "text": f"'{TEXT}'",
             "lock": "" if self.is_sqlite else " ORDER BY l.line",
         }
 
@@ -109,21 +118,25 @@ class _Chunk:
     def _seal(self, words: dict[str, str]) -> None:
         """Let the database seal by a function of ours; PostgreSQL, which has none, hands the rows out and in again."""
         if self.is_sqlite:
-            self.driver.create_function("seal", 8, self._hash, deterministic=True)
-            row = "customer_id, entry_seq, amount_minor, balance_minor, head_hash, description, key, subscription_id"
-            self.driver.execute(SEALED.format(seal=f"seal({row})", **words))
+            self.driver.create_function("seal", 9, self._hash, deterministic=True)
+            self.driver.create_function("digest", 1, self._text, deterministic=True)
+            self.driver.execute(SEALED.format(**(words | {"digest": "digest(salt)", "seal": f"seal({ROW})"})))
             return
-        row = "customer_id, entry_seq, amount_minor, balance_minor, head_hash, description, key, subscription_id"
-        rows = self.driver.execute(f"SELECT {row} FROM bench_chunk").fetchall()
-        self.driver.execute("CREATE TEMPORARY TABLE bench_hashes (customer_id bigint, entry_seq bigint, hash bytea)")
+        rows = self.driver.execute(f"SELECT {ROW} FROM bench_chunk").fetchall()
+        columns = "customer_id bigint, entry_seq bigint, text_digest bytea, hash bytea"
+        self.driver.execute(f"CREATE TEMPORARY TABLE bench_hashes ({columns})")
         with self.driver.cursor().copy("COPY bench_hashes FROM STDIN") as copy:
             for each in rows:
-                copy.write_row((each[0], each[1], self._hash(*each)))
+                copy.write_row((each[0], each[1], self._text(each[-1]), self._hash(*each)))
         self.driver.execute(
-            "CREATE TEMPORARY TABLE bench_sealed AS SELECT c.*, h.hash FROM bench_chunk c "
+            "CREATE TEMPORARY TABLE bench_sealed AS SELECT c.*, h.text_digest, h.hash FROM bench_chunk c "
             "JOIN bench_hashes h USING (customer_id, entry_seq)"
         )
         self.driver.execute("DROP TABLE bench_hashes")
+
+    @staticmethod
+    def _text(salt: bytes) -> bytes:
+        return text_digest(salt, None, TEXT, None)
 
     def _hash(  # noqa: PLR0913, PLR0917  (the columns)
         self,
@@ -135,6 +148,7 @@ class _Chunk:
         description: str,
         key: str,
         subscription_id: int,
+        salt: bytes,
     ) -> bytes:
         day = self.moment.date()
         row = {
@@ -146,7 +160,7 @@ class _Chunk:
             "description": description,
             "is_quiet": False,
             **dict.fromkeys(("invoice_id", "payment_id", "promo_code_id", "reversed_seq")),
-            **dict.fromkeys(("other_customer_id", "other_seq", "text_digest")),
+            **dict.fromkeys(("other_customer_id", "other_seq")),
             **self.links,
             "subscription_id": subscription_id,
             "actor": "staff",
@@ -156,5 +170,6 @@ class _Chunk:
             "effective_on": day,
             "day": day,
             "posted_at": self.moment,
+            "text_digest": self._text(salt),
         }
         return entry_hash(self.key, head_hash or ZERO_HASH, row)

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from creditapp.statements import Call, Prepared, Processor, announce, driver_of, run
+from creditapp.statements import Call, Prepared, Processor, announce, driver_of, inward_of, run
 
 Given = Mapping[str, ColumnElement[Any]]
 
@@ -123,7 +123,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
     columns = [table.c[name] for name in rows[0]]
     names = ", ".join(f'"{each.name}"' for each in columns)
     cells = [
-        _inward(values, each.type.dialect_impl(dialect).bind_processor(dialect), once=each.type.hashable)
+        _inward(values, inward_of(each.type, dialect), once=each.type.hashable)
         for each, values in zip(columns, zip(*map(itemgetter(*rows[0]), rows), strict=True), strict=True)
     ]
     values = list(zip(*cells, strict=True))

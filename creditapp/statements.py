@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import LargeBinary
 from sqlalchemy.sql import ClauseElement, Select
+from sqlalchemy.types import TypeEngine
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -45,6 +47,13 @@ class Call:
     values: Mapping[str, Any]
 
 
+def inward_of(type_: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """Return what puts a value of this type into the driver's words; None: it stays. Both drivers take bytes."""
+    if isinstance(type_, LargeBinary):
+        return None
+    return type_.dialect_impl(dialect).bind_processor(dialect)
+
+
 class _Compiled:
     """A statement in one engine's words, and what goes in and comes out in the driver's."""
 
@@ -55,7 +64,7 @@ class _Compiled:
         self.fixed: dict[str, Any] = {}
         inward: dict[str, Processor | None] = {}
         for name, bind in compiled.binds.items():  # type: ignore[attr-defined]
-            inward[name] = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            inward[name] = inward_of(bind.type, dialect)
             if not bind.required:
                 self.fixed[name] = bind.effective_value
         self.places = [(name, inward[name]) for name in compiled.positiontup]  # type: ignore[attr-defined]

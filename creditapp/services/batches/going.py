@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from creditapp.bulk import Given, RowUpdate, run_many
 from creditapp.db import now
@@ -21,6 +21,7 @@ from creditapp.services.credits import rules
 from creditapp.services.credits.rules import Why
 from creditapp.services.downtime.log_line import log_line
 from creditapp.services.ledger import Chunk, Posting
+from creditapp.statements import Prepared, run
 
 if TYPE_CHECKING:
     from sqlalchemy import Update
@@ -29,11 +30,22 @@ if TYPE_CHECKING:
 CHUNK = 500
 """How many lines a transaction posts: on SQLite everybody who writes waits for it."""
 OUTCOME_CHARS_MAX = 300
-_COLUMNS = (
-    *(LINES.c.line, LINES.c.customer_id, LINES.c.subscription_id, LINES.c.label, LINES.c.down_seconds),
-    *(LINES.c.amount_minor, LINES.c.reason_id, LINES.c.note, LINES.c.customer_note, LINES.c.ticket_ref),
-    LINES.c.entry_key,
-)
+
+
+class Line(NamedTuple):
+    """A line that is to be posted."""
+
+    line: int
+    customer_id: int
+    subscription_id: int | None
+    label: str
+    down_seconds: int | None
+    amount_minor: int
+    reason_id: int | None
+    note: str
+    customer_note: str
+    ticket_ref: str
+    entry_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +92,9 @@ def go_on(session: Session, batch_id: int, *, chunk: int = CHUNK) -> Step:
 
 def _lines(
     session: Session, batch_id: int, after: int, most: int, *, whole_customers: bool
-) -> Sequence[Row[*tuple[Any, ...]]]:
+) -> Sequence[Line]:
     """Return the next lines to deal with; with `whole_customers`, all of a customer's or none."""
-    c = LINES.c
-    statement = select(*_COLUMNS).where(c.batch_id == batch_id, c.is_included, c.amount_minor != 0).order_by(c.line)
-    lines = session.connection().execute(statement.where(c.line > after).limit(most + 1)).all()
+    lines = [Line(*row) for row in run(session, _NEXT(its_batch=batch_id, after=after, most=most + 1))[0].rows]
     if len(lines) <= most:
         return lines
     if not whole_customers:
@@ -93,7 +103,7 @@ def _lines(
     whole = [line for line in lines if line.customer_id != last]
     if whole:
         return whole
-    return session.connection().execute(statement.where(c.line > after, c.customer_id == last)).all()
+    return [Line(*row) for row in run(session, _WHOLE(its_batch=batch_id, after=after, its_customer=last))[0].rows]
 
 
 class _Posting:
@@ -107,7 +117,7 @@ class _Posting:
         self.write_money: Callable[[int], str] = currency(session.execute(select(Setting.currency)).scalar_one()).format
         self.terms: dict[int, dict[str, Any]] = {}
 
-    def post(self, lines: Sequence[Row[*tuple[Any, ...]]]) -> tuple[int, int, int]:
+    def post(self, lines: Sequence[Line]) -> tuple[int, int, int]:
         """Post what can be posted, and return how many lines that were, their sum, and how many were skipped."""
         keys = [entry_key(self.batch, line.entry_key, line.subscription_id) for line in lines]
         debtors = [line.customer_id for line in lines if line.amount_minor < 0]
@@ -136,7 +146,7 @@ class _Posting:
         )
         return posted, posted_minor, len(skipped)
 
-    def _posting(self, chunk: Chunk, line: Row[*tuple[Any, ...]], key: str) -> Posting:
+    def _posting(self, chunk: Chunk, line: Line, key: str) -> Posting:
         account = chunk.account(line.customer_id)
         reason_id = line.reason_id or self.batch.reason_id or 0
         why = self.reasons[reason_id]
@@ -163,7 +173,6 @@ class _Posting:
             description=log_line(self.batch.title, line.down_seconds or 0, line.label),
             by=self.by,
             key=key,
-            content=("batch", self.batch.id, line.line),
             batch_id=self.batch.id,
             incident_id=self.batch.incident_id,
             subscription_id=line.subscription_id,
@@ -177,6 +186,19 @@ class _Posting:
         if why.id not in self.terms:
             self.terms[why.id] = why.terms(chunk.panel, now(self.session))
         return self.terms[why.id]
+
+
+def _select_next() -> Select[*tuple[Any, ...]]:
+    c = LINES.c
+    return (
+        select(*[c[name] for name in Line._fields])
+        .where(c.batch_id == bindparam("its_batch"), c.line > bindparam("after"), c.is_included, c.amount_minor != 0)
+        .order_by(c.line)
+    )
+
+
+_NEXT = Prepared(_select_next().limit(bindparam("most")))
+_WHOLE = Prepared(_select_next().where(LINES.c.customer_id == bindparam("its_customer")))
 
 
 def _skip(given: Given) -> Update:

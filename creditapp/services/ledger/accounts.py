@@ -117,5 +117,6 @@ def read_posted(session: Session, asked: Collection[tuple[int, str]]) -> dict[tu
         return {}
     wanted, c = pairs(session, set(asked)), plans.ENTRIES.c
     its_own = and_(c.customer_id == wanted.c.number, c.key == wanted.c.word)
-    statement = select(*plans.POSTED_COLUMNS, c.key).select_from(wanted.join(plans.ENTRIES, its_own))
+    customers = among(session, c.customer_id, {customer_id for customer_id, _key in asked})
+    statement = select(*plans.POSTED_COLUMNS, c.key).select_from(wanted.join(plans.ENTRIES, its_own)).where(customers)
     return {(row[0], row[-1]): tuple(row[:-1]) for row in session.connection().execute(statement).all()}

@@ -60,6 +60,7 @@ class Chunk:
         self.accounts = lock_many(session, ids)
         read_lots(session, self.accounts, ids if debtors is None else debtors)
         self._posted = read_posted(session, list(keys))
+        self._mine: dict[tuple[int, str], tuple[Posting, Entry]] = {}
         self.panel = Panel(*run(session, plans.PANEL())[0].rows[0])
         self._session, self._writes = session, Writes(session)
         self._made: list[tuple[Posting, Entry]] = []
@@ -83,12 +84,16 @@ class Chunk:
         Raises:
             What `post` raises, and what `account` does. Nothing is kept of a refused one.
         """
-        earlier = self._posted.get((customer_id, posting.key)) if customer_id in self.accounts else None
+        asked = (customer_id, posting.key)
+        earlier = self._posted.get(asked)
         if earlier is not None:
             return replay(earlier, posting.content)
+        mine = self._mine.get(asked)
+        if mine is not None:
+            return replay((*_posted_row(mine[1]), content_digest(mine[0].content)), posting.content)
         entry = self._writes.add(self.account(customer_id), self.panel, posting)
         self._made.append((posting, entry))
-        self._posted[customer_id, posting.key] = (*_posted_row(entry), content_digest(posting.content))
+        self._mine[asked] = posting, entry
         return entry
 
     def write(self) -> None:

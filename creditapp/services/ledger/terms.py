@@ -109,9 +109,12 @@ class Panel:
         return moment.astimezone(zone(self.time_zone)).date()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Posting:
-    """One entry to be made. `content` is what the request asked for: the same key with other content is refused."""
+    """One entry to be made; nobody changes it.
+
+    `content` is what the request asked for: the same key with other content is refused.
+    """
 
     kind: Kind
     amount_minor: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,8 @@ from creditapp.services.ledger.terms import Account, Entry, Lot, Move, Panel, Po
 from creditapp.statements import Call, run
 from creditapp.text import fold
 
+_links_of = attrgetter(*LINKS)
+
 
 class Writes:
     """The rows that entries of one transaction come to, gathered before any is written."""
@@ -29,6 +32,7 @@ class Writes:
         self.session = session
         self.moment = now(session)
         self.key = ledger_key(session)
+        self.days_of: dict[datetime, date] = {}
         self.many_shards = session.connection().dialect.name == "postgresql"
         self.accounts: dict[int, tuple[Account, int]] = {}
         self.entries: list[dict[str, Any]] = []
@@ -71,7 +75,7 @@ class Writes:
     ) -> None:
         customer_id, seq, before_minor = account.customer_id, account.entry_seq + 1, account.balance_minor
         posted_at = account.moment(self.moment)
-        day = panel.day_of(posted_at)
+        day = self._day(panel, posted_at)
         row: dict[str, Any] = {
             "customer_id": customer_id,
             "seq": seq,
@@ -80,7 +84,7 @@ class Writes:
             "balance_after_minor": balance_minor,
             "description": posting.description,
             "is_quiet": posting.is_quiet,
-            **{name: getattr(posting, name) for name in LINKS},
+            **dict(zip(LINKS, _links_of(posting), strict=True)),
             "actor": posting.by.kind,
             "actor_id": posting.by.id,
             "key": posting.key,
@@ -100,6 +104,11 @@ class Writes:
         for move in moves:
             self._keep_draw(account, seq, move)
         self._sum_up(row, moves, posting, before_minor)
+
+    def _day(self, panel: Panel, moment: datetime) -> date:
+        if moment not in self.days_of:
+            self.days_of[moment] = panel.day_of(moment)
+        return self.days_of[moment]
 
     def _keep_text(self, customer_id: int, seq: int, posting: Posting) -> bytes | None:
         note, customer_note, ticket = (
@@ -135,7 +144,8 @@ class Writes:
             }
         )
         account.lots.append(Lot(account.entry_seq, posting.class_, posting.amount_minor, posting.expires_at))
-        account.lots.sort(key=lambda lot: lot.drawdown_order)
+        if len(account.lots) > 1:
+            account.lots.sort(key=lambda lot: lot.drawdown_order)
 
     def _keep_draw(self, account: Account, seq: int, move: Move) -> None:
         self.draws.append(
@@ -154,11 +164,10 @@ class Writes:
                 lot.remaining_minor -= move.amount_minor
 
     def _sum_up(self, row: dict[str, Any], moves: tuple[Move, ...], posting: Posting, before_minor: int) -> None:
-        by_class: dict[str, int] = defaultdict(int)
+        by_class = {} if moves else {str(posting.class_): posting.amount_minor}
         for move in moves:
-            by_class[str(move.class_)] -= move.amount_minor
-        if not moves:
-            by_class[str(posting.class_)] = posting.amount_minor
+            class_ = str(move.class_)
+            by_class[class_] = by_class.get(class_, 0) - move.amount_minor
         shard = row["customer_id"] % TOTAL_SHARDS
         for class_, amount_minor in by_class.items():
             key = (row["day"], row["kind"], row["reason_id"] or 0, class_, shard if self.many_shards else 0)
