@@ -35,7 +35,6 @@ UPDATE = "update"
 OUTAGES = tuple(map(durations.parse, ("5 min", "30 min", "1 h", "3 h 20 min", "1 day", "3 days", "half a month")))
 """How long the outages of the small table last."""
 PRESET_COLUMNS = (Column("Policy"), Column("What it says"))
-OUTAGE_COLUMNS = (Column("Down for"), Column("Uptime", numeric=True), Column("Credit", numeric=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,6 @@ class Worked:
     """A policy's formula, and what it comes to."""
 
     formula: str
-    fee: str
-    down: str
     arithmetic: str
     table: list[tuple[str, str, str]]
     """How long it was down, the uptime that leaves, and the credit."""
@@ -132,7 +129,6 @@ def _page(form: PolicyForm, title: str, **context: Any) -> ResponseReturnValue: 
         title=title,
         list_url=list_url,
         worked=_worked(form),
-        outage_columns=OUTAGE_COLUMNS,
         **context,
     )
 
@@ -153,8 +149,6 @@ def _worked(form: PolicyForm) -> Worked | None:
     each = [(_seconds(terms, one), _credit(terms, one, fee_minor)) for one in OUTAGES]
     return Worked(
         formula=formula(terms, money),
-        fee=money(fee_minor),
-        down=durations.words(_seconds(terms, down)),
         arithmetic=arithmetic(credit, terms, fee, money),
         table=[(durations.words(seconds), uptime(one.uptime_ppm), money(one.amount_minor)) for seconds, one in each],
     )

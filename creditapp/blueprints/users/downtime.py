@@ -102,7 +102,6 @@ def _shown(customer: Profile, worth: Worth | None) -> dict[str, Any] | None:
         return None
     return {
         "arithmetic": arithmetic(worth.credit, worth.terms, worth.fee, money),
-        "amount": money(worth.credit.amount_minor),
         "after": money(customer.balance_minor + worth.credit.amount_minor),
     }
 

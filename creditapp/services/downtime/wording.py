@@ -25,8 +25,10 @@ def arithmetic(credit: Credit, terms: Terms, fee: Fee, write: Write) -> str:
 def formula(terms: Terms, write: Write) -> str:
     """Return what a policy does with any outage, in one sentence."""
     said = _method(terms, write)
-    if terms.method is not PolicyMethod.FIXED:
-        said += f", at most {percent(terms.cap_bp)} of a month’s fee"
+    most = max((credit for _below, credit in terms.tiers), default=0) if terms.method is PolicyMethod.TIERS else None
+    if most is None or most > terms.cap_bp:
+        part = "" if terms.cap_bp == RATE_WHOLE else f"{percent(terms.cap_bp)} of "
+        said += f", at most {part}a month’s fee"
     if terms.minute_rule is not MinuteRule.EXACT:
         said += "; only whole minutes count" if terms.minute_rule is MinuteRule.WHOLE else "; started minutes count"
     if terms.excluded_minutes:
@@ -37,7 +39,7 @@ def formula(terms: Terms, write: Write) -> str:
 
 
 def _method(terms: Terms, write: Write) -> str:
-    fee = {FeeBasis.AS_PRICED: "fee", FeeBasis.NET: "fee without tax", FeeBasis.GROSS: "fee with tax"}[terms.fee_basis]
+    fee = {FeeBasis.AS_PRICED: "Fee", FeeBasis.NET: "Fee without tax", FeeBasis.GROSS: "Fee with tax"}[terms.fee_basis]
     month = {
         MonthBasis.ACTUAL: "the month’s minutes",
         MonthBasis.DAYS_30: "43,200 min",
@@ -51,10 +53,10 @@ def _method(terms: Terms, write: Write) -> str:
         case PolicyMethod.BLOCK:
             return f"{fee} × {percent(terms.block_bp)} for each started {terms.block_minutes:,} min"
         case PolicyMethod.TIERS:
-            table = ", ".join(f"below {uptime(below)} {percent(credit)}" for below, credit in reversed(terms.tiers))
-            return f"{fee} × by uptime: {table}"
+            table = (f"{percent(credit)} below {uptime(below)}" for below, credit in reversed(terms.tiers))
+            return f"{fee} × {', '.join(table)} uptime"
         case PolicyMethod.FIXED:
-            return f"{write(terms.fixed_minor)} for each subscription, at most {percent(terms.cap_bp)} of a month’s fee"
+            return f"{write(terms.fixed_minor)} for each subscription"
 
 
 def percent(bp: int) -> str:

@@ -31,7 +31,7 @@ from creditapp.services.ledger import Entry
 from tests.factories import actor, limit_role, make_customer, make_product, make_staff, make_subscription, new_key
 
 TEN_TIMES = 2
-pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
+pytestmark = pytest.mark.usefixtures("app")
 
 
 def make_incident(title: str = "Power cut in Frankfurt", *, dismissed: bool = False) -> int:
@@ -86,6 +86,7 @@ def test_what_was_shown_is_posted_with_the_exact_words() -> None:
     assert db.session.scalars(select(CreditLot.class_)).one() == "goodwill"
 
 
+@pytest.mark.money
 def test_an_incident_gives_its_title_its_words_and_its_key() -> None:
     customer_id = make_customer()
     ask = down(customer_id, incident_id=make_incident())
@@ -97,6 +98,7 @@ def test_an_incident_gives_its_title_its_words_and_its_key() -> None:
     assert posted.incident_id == ask.incident_id
 
 
+@pytest.mark.money
 def test_the_same_form_credits_once_with_an_incident_and_without_one() -> None:
     customer_id = make_customer()
     ask = down(customer_id)
@@ -110,6 +112,7 @@ def test_the_same_form_credits_once_with_an_incident_and_without_one() -> None:
         credit(customer_id, ask, key="one-form-sent-twice", note="Another", repeat_ok=True)
 
 
+@pytest.mark.money
 def test_no_subscription_is_credited_twice_for_an_incident() -> None:
     customer_id = make_customer()
     ask = down(customer_id, incident_id=make_incident())
@@ -123,6 +126,7 @@ def test_no_subscription_is_credited_twice_for_an_incident() -> None:
     )
 
 
+@pytest.mark.money
 def test_a_second_credit_for_downtime_is_asked_about_until_the_first_is_reversed() -> None:
     customer_id = make_customer()
     ask = down(customer_id)

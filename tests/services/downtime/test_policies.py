@@ -15,7 +15,7 @@ from tests.factories import actor, new_key
 
 TABLE = Terms(method=PolicyMethod.TIERS, tiers=((950_000, 5_000), (999_000, 1_000)))
 FIELDS = PolicyFields(name="Our table", description="As of the terms of 2026.", terms=TABLE)
-pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
+pytestmark = pytest.mark.usefixtures("app")
 
 
 def create(fields: PolicyFields = FIELDS, key: str | None = None) -> int:
@@ -53,6 +53,7 @@ def test_the_same_form_adds_one_policy() -> None:
         create(replace(FIELDS, name="Another"), key="one-form-sent-twice")
 
 
+@pytest.mark.money
 def test_a_name_that_reads_like_another_is_taken() -> None:
     other_id = create()
 
@@ -62,6 +63,7 @@ def test_a_name_that_reads_like_another_is_taken() -> None:
         transact(policies.edit, other_id, replace(FIELDS, name="pro rata"), version=1, by=actor())
 
 
+@pytest.mark.money
 def test_an_edit_replaces_the_table_and_is_refused_on_an_older_version() -> None:
     policy_id = create()
     shorter = replace(FIELDS, terms=replace(TABLE, tiers=((990_000, 2_500),), cap_bp=5_000))
