@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,7 +29,17 @@ from creditapp.services import credits
 from creditapp.services.downtime import crediting, durations
 from creditapp.services.downtime.crediting import Ask
 from creditapp.services.ledger import Entry
-from tests.factories import actor, limit_role, make_customer, make_product, make_staff, make_subscription, new_key
+from tests.crowd import together
+from tests.factories import (
+    actor,
+    balance_of,
+    limit_role,
+    make_customer,
+    make_product,
+    make_staff,
+    make_subscription,
+    new_key,
+)
 
 TEN_TIMES = 2
 pytestmark = pytest.mark.usefixtures("app")
@@ -199,3 +210,15 @@ def test_half_a_month_is_half_the_fee_whatever_the_month() -> None:
     half = down(customer_id, policy_id=1, duration=durations.parse("half a month"), on=date(2026, 2, 27))
 
     assert credit(customer_id, half, 1_200).amount_minor == 1_200
+
+
+@pytest.mark.money
+def test_two_agents_at_once_credit_an_incident_once() -> None:
+    customer_id = make_customer()
+    ask = down(customer_id, incident_id=make_incident())
+    agents = [make_staff(Role.AGENT).actor for _ in range(2)]
+
+    done = together([partial(credit, customer_id, ask, by=agent) for agent in agents])
+
+    assert sorted(type(one).__name__ for one in done) == ["AlreadyCreditedError", "Entry"]
+    assert balance_of(customer_id) == 111
