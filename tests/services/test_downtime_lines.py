@@ -222,8 +222,10 @@ def test_credit_for_an_overlapping_incident_is_flagged_until_it_is_taken_back(ap
 
     assert (line.flag, line.is_included) == ("overlap", False)
     assert line.problem == f"Has been credited for “Network down” (incident #{network}), which overlaps this one."
+    other = make_customer()
+    post_downtime(other, on_web07(other), network)
     take_back(customer, seq)
-    assert flags(lines_of(make_preview(incident))) == [("", True)]
+    assert flags(lines_of(make_preview(incident))) == [("", True), ("overlap", False)]
 
 
 def test_a_preview_keeps_what_it_was_worked_out_by(app: Flask) -> None:
