@@ -122,7 +122,8 @@ def prepare(session: Session, incident_id: int, *, by: Actor, key: str) -> int:
 
     Raises:
         IncidentNotFoundError: there is none of this number.
-        IncidentError: it still lasts, has no policy, hit nobody, is dismissed, or its credit is being issued.
+        IncidentError: it still lasts or ends in the future, has no policy, hit nothing, is dismissed, or its credit is
+            being issued.
     """
     customers.lock_settings(session)
     setting = _settings(session)
@@ -293,6 +294,8 @@ def _basis(session: Session, incident: Row[*tuple[Any, ...]], *, prices_include_
         raise IncidentError("This incident has been dismissed.")
     if incident.ends_at is None:
         raise IncidentError("Enter when it ended: what still lasts cannot be credited.", box="ends_at")
+    if incident.ends_at > now(session):
+        raise IncidentError("It ends in the future: check its times and their zone.", box="ends_at")
     if incident.policy_id is None:
         raise IncidentError("Choose the policy by which it is credited.", box="policy")
     policy = session.get_one(DowntimePolicy, incident.policy_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -303,6 +303,10 @@ def test_two_who_preview_at_once_leave_one_preview(app: Flask) -> None:
 def test_what_cannot_be_worked_out_is_refused(app: Flask) -> None:
     for given, problem in (
         ({"ends_at": None}, "Enter when it ended: what still lasts cannot be credited."),
+        (
+            {"ends_at": datetime.now(UTC) + timedelta(minutes=5), "starts_at": datetime.now(UTC)},
+            "It ends in the future",
+        ),
         ({"policy_id": None}, "Choose the policy by which it is credited."),
         ({"locations": ()}, "Say what was hit: servers or locations, products, or users."),
     ):

@@ -263,6 +263,8 @@ class IncidentForm(Form):
         """See that there is something to preview, before anything is saved."""
         if self._ends_at is None:
             self.ends_at.errors = ["Enter when it ended: what still lasts cannot be credited."]
+        elif self._ends_at > datetime.now(UTC):
+            self.ends_at.errors = ["It ends in the future: check its times and their zone."]
         if not self.policy.data:
             self.policy.errors = ["Choose the policy by which it is credited."]
         fields = self.fields
