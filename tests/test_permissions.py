@@ -129,6 +129,16 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("credits.import_adjustments", "GET"): LEADERS,
     ("credits.import_adjustments", "POST"): LEADERS,
     ("credits.import_template", "GET"): LEADERS,
+    ("batches.index", "GET"): EVERYBODY,
+    ("batches.show", "GET"): EVERYBODY,
+    ("batches.issue", "POST"): WRITERS,
+    ("batches.stop", "POST"): WRITERS,
+    ("batches.resume", "POST"): WRITERS,
+    ("batches.drop", "POST"): WRITERS,
+    ("batches.bill", "POST"): LEADERS,
+    ("batches.reverse", "GET"): LEADERS,
+    ("batches.reverse", "POST"): LEADERS,
+    ("batches.file", "GET"): EXPORTERS,
     ("batches.export_refused", "GET"): EXPORTERS,
     ("batches.export_lines", "GET"): EXPORTERS,
     ("batches.tick_lines", "POST"): WRITERS,
@@ -505,7 +515,7 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
         "invoices.export",
         "payments.export",
         "promos.export_uses",
-        "batches.export_lines",
+        *("batches.export_lines", "batches.file"),
     ):
         assert browser.client.head(urls[name]).status_code == 200
 
@@ -521,7 +531,7 @@ def test_looking_changes_nothing(app: Flask, visitor: Role | str) -> None:
         "invoices.export",
         "payments.export",
         "promos.export_uses",
-        "batches.export_lines",
+        *("batches.export_lines", "batches.export_refused", "batches.file"),
     }
     before = dump()
 

@@ -97,7 +97,7 @@ def _navigation() -> list[NavItem]:
     if can(Permission.INVOICE_READ):
         billing.children.append(_item("Invoices", "invoices.index"))
     if can(Permission.INCIDENT_READ):
-        billing.children.append(_item("Incidents", "incidents.index"))
+        billing.children.append(_item("Incidents", "incidents.index", beside="batches"))
     if can(Permission.PAYMENT_READ):
         billing.children.append(_item("Payments", "payments.index"))
         billing.children.append(_item("Suspense", "suspense.index"))
@@ -122,6 +122,7 @@ def _client_navigation() -> list[NavItem]:
     ]
 
 
-def _item(label: str, endpoint: str, icon: str = "") -> NavItem:
+def _item(label: str, endpoint: str, icon: str = "", *, beside: str = "") -> NavItem:
+    """Return an entry that is current on the pages of its blueprint, and of the one beside it."""
     blueprint = endpoint.partition(".")[0]
-    return NavItem(label, url_for(endpoint), icon, current=request.blueprint == blueprint)
+    return NavItem(label, url_for(endpoint), icon, current=request.blueprint in {blueprint, beside})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wtforms import RadioField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than the types
 
 from creditapp.web.fields import CountField, NoteField, SubmissionField
 from creditapp.web.forms import Form
@@ -27,7 +28,10 @@ class ReverseForm(IssueForm):
 
     spent = RadioField(
         "Where it has been spent",
-        choices=[("leave", "Leave it, and list it here"), ("invoice", "Raise an invoice for what is gone")],
+        choices=[
+            SelectChoice("leave", "Leave it, and list it here"),
+            SelectChoice("invoice", "Raise an invoice for what is gone"),
+        ],
         default="leave",
     )
     note = NoteField("Note")

@@ -65,7 +65,7 @@ def show(batch_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/admin/billing/batches/<id:batch_id>/issue")
-@requires(Permission.INCIDENT_READ)
+@requires(Permission.INCIDENT_WRITE)
 def issue(batch_id: int) -> ResponseReturnValue:
     batch, form = changeable_or_404(batch_id), IssueForm()
     status = 422
@@ -84,19 +84,19 @@ def issue(batch_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/admin/billing/batches/<id:batch_id>/stop")
-@requires(Permission.INCIDENT_READ)
+@requires(Permission.INCIDENT_WRITE)
 def stop(batch_id: int) -> ResponseReturnValue:
     return _move(batch_id, batches.stop, "Stopped.")
 
 
 @bp.post("/admin/billing/batches/<id:batch_id>/resume")
-@requires(Permission.INCIDENT_READ)
+@requires(Permission.INCIDENT_WRITE)
 def resume(batch_id: int) -> ResponseReturnValue:
     return _move(batch_id, batches.resume, "")
 
 
 @bp.post("/admin/billing/batches/<id:batch_id>/drop")
-@requires(Permission.INCIDENT_READ)
+@requires(Permission.INCIDENT_WRITE)
 def drop(batch_id: int) -> ResponseReturnValue:
     return _move(batch_id, batches.drop, "Dropped. Nothing was posted.")
 
