@@ -11,13 +11,17 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import db, transact
 from creditapp.jobs import batches as job
-from creditapp.models import Batch, BatchLine, CreditEntry, Incident
+from creditapp.models import Batch, BatchLine, CreditEntry, Incident, PolicyMethod
 from creditapp.services import batches
 from creditapp.services.actor import Actor
 from creditapp.services.batches import BatchRow
+from creditapp.services.downtime.reckoning import Outage
+from creditapp.services.downtime.terms import Terms
+from creditapp.services.downtime_lines import Basis
 from tests.factories import actor, make_subscription, new_key
 
 STARTS, ENDS = datetime(2026, 3, 2, 8, 0, tzinfo=UTC), datetime(2026, 3, 2, 11, 20, tzinfo=UTC)
+PRO_RATA = Basis("Pro rata", Terms(method=PolicyMethod.PRO_RATA), Outage(STARTS, ENDS), prices_include_tax=False)
 Lines = Sequence[tuple[int, int]]
 """Customer and amount."""
 
@@ -104,7 +108,7 @@ def _insert_batch(
         "title": session.get_one(Incident, incident_id).title,
         "incident_id": incident_id,
         "credit_round": session.get_one(Incident, incident_id).credit_round,
-        "terms": "",
+        "terms": PRO_RATA.to_json(),
         "customer_note": "Sorry for the outage",
         "note": "",
         "problem": "",
