@@ -172,6 +172,16 @@ def renewals(stage: Stage, _engine: str, count: int) -> Trial:
     return trial
 
 
+def killed_batches(stage: Stage, _engine: str, count: int) -> Trial:
+    """A batch whose workers are killed twenty times: the suite's test, in full, on both engines."""
+    kills = 20
+    trial = _suite(
+        stage, "batches", count, ["tests/test_batches_crowd.py"], SOAK_BATCH_LINES=count, SOAK_BATCH_KILLS=kills
+    )
+    trial.faults = 2 * kills
+    return trial
+
+
 def random_invoices(stage: Stage, _engine: str, count: int) -> Trial:
     """Made-up invoices in currencies with 0, 2 and 3 decimals: who pays what is shown owes nothing."""
     return _suite(stage, "invoices", count, ["tests/services/invoices/test_random.py"], SOAK_INVOICES=count)
@@ -283,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=1_000, help="how many")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a file to import")
     parser.add_argument("--renewals", type=int, default=5_000, help="subscriptions, for four processes at once")
+    parser.add_argument("--batches", type=int, default=20_000, help="lines of a batch whose workers are killed")
     parser.add_argument("--invoices", type=int, default=100_000, help="made up, for each currency")
     parser.add_argument("--callbacks", type=int, default=10_000, help="forged, stale or unsigned")
     parser.add_argument("--examples", type=int, default=2_000, help="for each of Hypothesis's tests")
@@ -296,6 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for trial, engine, count in [
             *planned,
             (renewals, POSTGRESQL, options.renewals),
+            (killed_batches, POSTGRESQL, options.batches),
             (random_invoices, POSTGRESQL, options.invoices),
             (callbacks, POSTGRESQL, options.callbacks),
             (machine, POSTGRESQL, options.examples),

@@ -35,6 +35,12 @@ class Subscription(Base):
         Index("ix_subscriptions_id", "id"),
         Index("ix_subscriptions_product_id", "product_id", "customer_id", "id"),
         Index(
+            "ix_subscriptions_location",
+            *("location", "customer_id", "id"),
+            postgresql_where=text("location <> ''"),
+            sqlite_where=text("location <> ''"),
+        ),
+        Index(
             "ix_subscriptions_due",
             *("next_due_on", "customer_id", "id"),
             postgresql_where=text("status = 'active'"),

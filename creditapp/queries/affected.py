@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, literal_column, or_, select, tuple_
 
 from creditapp.bulk import among
 from creditapp.models import (
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy.orm import Session
+
+HAS_PLACE = Subscription.location != literal_column("''")
+"""In the words of the index of locations, which holds no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,8 @@ def _what_was_down(hit: Hit) -> list[ColumnElement[bool]]:
         return []
     if len(hit.product_ids) == 1 and not hit.locations and not hit.has_customers:
         return [s.product_id == hit.product_ids[0]]  # its index is in the order of the pages
+    if len(hit.locations) == 1 and not hit.product_ids and not hit.has_customers:
+        return [HAS_PLACE, s.location == hit.locations[0]]
     ways: list[ColumnElement[bool]] = []
     if hit.product_ids:
         # The sum keeps the engine from looking up all rows of several products, for each page anew, to sort them.

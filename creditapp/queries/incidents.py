@@ -23,8 +23,8 @@ from creditapp.models import (
     Product,
     Staff,
     Subscription,
-    SubscriptionStatus,
 )
+from creditapp.queries.affected import HAS_PLACE
 from creditapp.queries.search import ID_MAX
 from creditapp.text import fold
 
@@ -146,22 +146,22 @@ def hit(session: Session, incident_id: int) -> Hit:
 
 
 def places(session: Session, *, most: int = PLACES_MAX) -> list[str]:
-    """Return the servers and locations that subscriptions have which are not cancelled, by name."""
-    s = Subscription
-    statement = (
-        select(s.location)
-        .where(s.location != "", s.status != str(SubscriptionStatus.CANCELLED))
-        .distinct()
-        .order_by(s.location)
-        .limit(most)
-    )
+    """Return the servers and locations that subscriptions have, by name.
+
+    Each is sought after the one before it: many subscriptions share few of them.
+    """
+    first = select(func.min(Subscription.location).label("name")).where(HAS_PLACE)
+    names = first.cte("names", recursive=True)
+    after = select(func.min(Subscription.location)).where(HAS_PLACE, Subscription.location > names.c.name)
+    names = names.union_all(select(after.correlate(names).scalar_subquery()).where(names.c.name.is_not(None)))
+    statement = select(names.c.name).where(names.c.name.is_not(None)).limit(most)
     return list(session.execute(statement).scalars())
 
 
 def known_places(session: Session, names: Collection[str]) -> set[str]:
     """Return those of the names that some subscription has, cancelled or not."""
     s = Subscription
-    return set(session.execute(select(s.location).where(s.location.in_(names)).distinct()).scalars())
+    return set(session.execute(select(s.location).where(HAS_PLACE, s.location.in_(names)).distinct()).scalars())
 
 
 def products(session: Session, also: Collection[int] = ()) -> list[tuple[int, str]]:

@@ -124,6 +124,14 @@ def upgrade() -> None:
     _add("batches", BATCHES)
     _restore()
     op.create_index("ix_incidents_starts_at", "incidents", ["starts_at", "id"])
+    placed = sa.text("location <> ''")
+    op.create_index(
+        "ix_subscriptions_location",
+        "subscriptions",
+        ["location", "customer_id", "id"],
+        postgresql_where=placed,
+        sqlite_where=placed,
+    )
     op.create_index("ix_batches_incident_id", "batches", ["incident_id", "id"])
     op.create_index("ix_batches_status", "batches", ["status", "id"])
     op.create_index("ix_batches_reverses_id", "batches", ["reverses_id"])
@@ -447,6 +455,7 @@ def downgrade() -> None:
     for name in ("source_digest", "reverses_id", "status", "incident_id"):
         op.drop_index(f"ix_batches_{name}", "batches")
     op.drop_index("ix_incidents_starts_at", "incidents")
+    op.drop_index("ix_subscriptions_location", "subscriptions")
     for table, columns in (("batches", BATCHES), ("incidents", INCIDENTS)):
         for name, *_rest in reversed(columns):
             op.drop_column(table, name)

@@ -7,6 +7,7 @@ from creditapp.blueprints.search import bp
 from creditapp.db import db
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import search
+from creditapp.queries.incidents import known_places
 from creditapp.queries.search import Found
 from creditapp.web.filters import visible
 from creditapp.web.lists import Column
@@ -28,6 +29,9 @@ def find() -> ResponseReturnValue:
         return redirect(url_for("invoices.show", invoice_id=found.only_invoice))
     if found.only_customer is not None:
         return redirect(url_for("users.show", customer_id=found.only_customer))
+    place = _place(typed)
+    if place and not found.customers:
+        return redirect(url_for("incidents.create", place=place))
     return render_page(
         "search/find.html",
         crumbs=[("Admin", None), ("Search", None)],
@@ -37,8 +41,14 @@ def find() -> ResponseReturnValue:
         empty=_nothing(typed, found),
         users_url=url_for("users.index"),
         all_users_url=url_for("users.index", q=typed),
+        place=place,
         notes_url=url_for("credits.index", q=typed, _anchor="recent") if found.may_be_noted else None,
     )
+
+
+def _place(typed: str) -> str:
+    """Return what was typed if it is a server or a location, and this person may record that it was down."""
+    return typed if can(Permission.INCIDENT_WRITE) and known_places(db.session(), [typed]) else ""
 
 
 def _nothing(typed: str, found: Found) -> tuple[str, str, None]:
