@@ -102,7 +102,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    chosen = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    named = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    chosen = {name for names in named for name in ([names] if isinstance(names, str) else names)}
     if "engine" not in metafunc.fixturenames or "engine" in chosen:
         return
     options = metafunc.config.option
