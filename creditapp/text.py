@@ -57,6 +57,16 @@ def verbatim(cell: str, *, chars_max: int) -> str:
     return _within(unicodedata.normalize("NFC", cell), chars_max)
 
 
+def excerpt(said: str, *, chars_max: int) -> str:
+    """Return what another machine has said as one line that can be kept and shown; too long, it is cut.
+
+    Nothing of it is refused: controls and broken characters go, for what it comes with must not be lost over its words.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    kept = unicodedata.normalize("NFC", line)
+    return kept if len(kept) <= chars_max else f"{kept[: chars_max - 1].rstrip()}…"
+
+
 def fold(text: str) -> str:
     """Return the text as searches see it: lower case, marks off, single spaces; Cyrillic and others alike.
 

@@ -20,6 +20,7 @@ from creditapp.gateways import ToldKind
 from creditapp.models import CreditAccount
 from creditapp.services import callbacks, payments, verification
 from creditapp.services.bills import bill as bills_bill
+from creditapp.services.callbacks import captures, events
 from creditapp.services.ledger import Entry, plans
 from creditapp.statements import Prepared
 from creditapp.turns import Queue
@@ -275,17 +276,17 @@ def test_without_the_events_that_came_before_a_refund_is_missed(app: Flask, monk
     def only_the_last(session: Session, gateway: str, ref: str) -> list[Any]:
         return list(session.execute(callbacks.select_events(gateway, ref)))[-1:]
 
-    monkeypatch.setattr(callbacks, "_told_of", only_the_last)
+    monkeypatch.setattr(events, "told_of", only_the_last)
     outcomes = []
     for number in range(2):
         customer = make_customer()
         invoice = bill(customer, 1000)
         ref = f"ch_{number}"
-        events = [
+        story = [
             captured(begin(customer, invoice), ref=ref),
             told(ToldKind.REFUNDED, ref, refunded_minor=300, after_s=1),
         ]
-        for one in reversed(events) if number else events:
+        for one in reversed(story) if number else story:
             hear(one)
         outcomes.append(far_end.outcome(customer, invoice)["payments"])
 
@@ -305,7 +306,7 @@ def test_a_payment_that_its_capture_has_forgotten_is_kept_once_by_its_key(
     hear(renamed(one, "again"))
     assert balance_of(customer) == 0
     forget_captures()
-    monkeypatch.setattr(callbacks, "payment_key", lambda gateway, ref: f"{gateway}:{ref}:anew")
+    monkeypatch.setattr(captures, "payment_key", lambda gateway, ref: f"{gateway}:{ref}:anew")
     hear(renamed(one, "once more"))
 
     assert balance_of(customer) == 1000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creditapp.text import TextError, clean, fold
+from creditapp.text import TextError, clean, excerpt, fold
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,17 @@ def test_each_character_is_folded_for_good() -> None:
 @given(text=st.text(max_size=60))
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("The card was declined.", "The card was declined."),
+        ("NUL \x00 and\n a  line\tbreak \ud800", "NUL and a line break"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}denil", "denil"),
+        ("x" * 41, f"{'x' * 39}…"),
+        ("", ""),
+    ],
+)
+def test_what_another_machine_says_is_made_to_fit_and_never_refused(said: str, kept: str) -> None:
+    assert excerpt(said, chars_max=40) == kept

@@ -76,12 +76,14 @@ class Told:
     capture_ref: str = ""
     """What the gateway calls the money that moved; one payment of ours has one."""
     refund_ref: str = ""
+    dispute_ref: str = ""
+    """What the gateway calls the dispute; empty where a payment has one at most."""
     amount_minor: int = 0
     """How much was captured."""
     refunded_minor: int = 0
     """How much of it has gone back through refunds, in all."""
     disputed_minor: int = 0
-    """How much of it the bank has taken back, in all; 0 again where a dispute was won."""
+    """How much of it the bank has taken back in this dispute; 0 again where it was won."""
     currency: str = ""
     """In capital letters."""
     merchant: str = ""

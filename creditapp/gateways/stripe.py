@@ -24,6 +24,7 @@ from creditapp.gateways.protocol import (
 )
 from creditapp.gateways.stripe_amounts import to_stripe
 from creditapp.gateways.stripe_events import Reader
+from creditapp.text import excerpt
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -208,7 +209,7 @@ def _asking() -> Iterator[None]:
     except stripe.APIConnectionError as error:
         raise GatewayError("Stripe did not answer.") from error
     except (stripe.InvalidRequestError, stripe.CardError, stripe.IdempotencyError) as error:
-        words = str(error.user_message or "no reason given")[:REASON_CHARS_MAX]
+        words = excerpt(str(error.user_message or "no reason given"), chars_max=REASON_CHARS_MAX)
         raise RefusedError(f"Stripe refused: {words}") from error
     except stripe.StripeError as error:
         raise GatewayError("Stripe could not do it now.") from error

@@ -151,6 +151,7 @@ class Reader:
         return about.told(
             ToldKind.DISPUTE_CLOSED if is_closed else ToldKind.DISPUTED,
             capture_ref=_id(dispute["payment_intent"]),
+            dispute_ref=_id(dispute["id"]),
             disputed_minor=0 if is_back or is_question else from_stripe(_whole(dispute["amount"]), code),
             currency=code,
             failure=str(dispute.get("reason") or "").replace("_", " ")[:FAILURE_CHARS_MAX],
@@ -170,7 +171,8 @@ class _About:
         event_id = self.event_id
         if self.kind == "fetch":  # no event has told it: the same answer has the same name, another has another
             amounts = [said.get(name, 0) for name in ("amount_minor", "refunded_minor", "disputed_minor")]
-            event_id = ":".join([event_id, str(kind), *map(str, amounts)])
+            named = f"fetch:{said['dispute_ref']}" if "dispute_ref" in said else event_id
+            event_id = ":".join([named, str(kind), *map(str, amounts)])
         facts = {"type": self.kind}
         return Told(
             event_id=event_id, kind=kind, occurred_at=self.occurred_at, merchant=self.merchant, facts=facts, **said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flask import current_app
 from sqlalchemy import select
@@ -17,6 +18,8 @@ from creditapp.gateways.stripe import StripeGateway
 from creditapp.models import Setting
 from creditapp.services import callbacks, numbers
 from creditapp.services.callbacks import Taken
+from creditapp.services.intents import FAILURE_CHARS_MAX
+from creditapp.text import excerpt
 from creditapp.web import refunding
 from creditapp.web.addresses import own_base
 
@@ -74,9 +77,8 @@ def hear(gateway: Gateway, told: Sequence[Told], body: bytes) -> list[Taken]:
         GatewayError: an event is named or counted in a way that cannot be kept.
     """
     digest = hashlib.sha256(body).digest()
-    for one in told:
-        _check(one)
-    return [_take(gateway, one, digest) for one in told]
+    checked = [_checked(one) for one in told]
+    return [_take(gateway, one, digest) for one in checked]
 
 
 def _take(gateway: Gateway, told: Told, digest: bytes) -> Taken:
@@ -97,10 +99,13 @@ def _is_known(gateway: Gateway, told: Told) -> bool:
     return known
 
 
-def _check(told: Told) -> None:
-    texts = (told.event_id, told.reference, told.session_ref, told.capture_ref, told.refund_ref, told.merchant)
+def _checked(told: Told) -> Told:
+    """Return what was told as it can be kept: a name that cannot be is refused, words are made to fit."""
+    names = [told.event_id, told.reference, told.session_ref, told.capture_ref, told.refund_ref, told.dispute_ref]
+    names += [told.merchant, told.currency, *(fact for fact in told.facts.values() if isinstance(fact, str))]
     amounts = (told.amount_minor, told.refunded_minor, told.disputed_minor)
-    if not told.event_id or any(len(text) > _TEXT_CHARS_MAX or not text.isprintable() for text in texts):
+    if not told.event_id or any(len(name) > _TEXT_CHARS_MAX or not name.isprintable() for name in names):
         raise GatewayError("An event is named in a way that cannot be kept.")
     if any(not 0 <= amount <= _AMOUNT_MAX for amount in amounts) or len(told.currency) > 3:  # noqa: PLR2004
         raise GatewayError("An event counts in a way that cannot be kept.")
+    return replace(told, failure=excerpt(told.failure, chars_max=FAILURE_CHARS_MAX))

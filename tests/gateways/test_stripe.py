@@ -181,6 +181,19 @@ def test_a_dispute_says_how_much_the_bank_has_taken(
     assert {one.capture_ref for one in told if one.kind != ToldKind.OTHER} == {intent}
 
 
+def test_two_disputes_over_the_same_amount_are_told_apart(end: FarEnd, gateway: StripeGateway) -> None:
+    session = gateway.start(asked()).session_ref
+    intent = end.pay(session)["id"]
+    disputes = {end.dispute(intent, 900), end.dispute(intent, 900)}
+
+    events = [heard(gateway, one) for one in end.told("charge.dispute.created")]
+    fetched = [one for one in gateway.fetch(session) if one.kind == ToldKind.DISPUTED]
+
+    assert {one.dispute_ref for one in fetched} == disputes
+    assert events[0].dispute_ref in disputes
+    assert len({one.event_id for one in fetched}) == 2
+
+
 def test_a_payment_whose_call_backs_got_lost_is_asked_for(end: FarEnd, gateway: StripeGateway) -> None:
     session = gateway.start(asked()).session_ref
     assert list(gateway.fetch(session)) == []

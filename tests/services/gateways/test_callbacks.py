@@ -10,10 +10,11 @@ from itertools import permutations
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from creditapp.db import db
 from creditapp.gateways import Told, ToldKind
-from creditapp.models import Invoice, InvoiceKind
+from creditapp.models import Capture, Invoice, InvoiceKind
 from creditapp.services.callbacks import Taken
 from tests.crowd import together
 from tests.factories import balance_of, make_customer
@@ -151,6 +152,38 @@ def test_what_was_paid_for_a_claw_back_comes_back_as_credit_when_the_dispute_is_
     assert taken.payment_id is not None
     assert amounts(customer, owed) == ("refunded", 0, 1000, 1000)
     assert balance_of(customer) == 1000
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4)))[::5], ids=lambda order: "".join(map(str, order)))
+def test_each_dispute_of_a_payment_stands_for_itself(app: Flask, order: tuple[int, ...]) -> None:
+    customer = make_customer()
+    funds = bill(customer, 1000, kind=InvoiceKind.ADD_FUNDS)
+    begun = begin(customer, funds)
+    story = [
+        captured(begun),
+        told(ToldKind.DISPUTED, disputed_minor=300, dispute_ref="dp_1", event_id="one", after_s=1),
+        told(ToldKind.DISPUTED, disputed_minor=400, dispute_ref="dp_2", event_id="two", after_s=2),
+        told(ToldKind.DISPUTE_CLOSED, disputed_minor=0, dispute_ref="dp_2", event_id="two is won", after_s=3),
+    ]
+
+    for place in order:
+        hear(story[place])
+
+    assert outcome(customer, funds)["captures"] == [(1000, 0, 300, 300)]
+    assert balance_of(customer) == 700
+
+
+def test_two_disputes_take_both_their_amounts(app: Flask) -> None:
+    customer = make_customer()
+    funds = bill(customer, 1000, kind=InvoiceKind.ADD_FUNDS)
+    hear(captured(begin(customer, funds)))
+
+    hear(told(ToldKind.DISPUTED, disputed_minor=300, dispute_ref="dp_1", event_id="one", after_s=1))
+    hear(told(ToldKind.DISPUTE_CLOSED, disputed_minor=400, dispute_ref="dp_2", event_id="two is lost", after_s=2))
+
+    assert outcome(customer, funds)["captures"] == [(1000, 0, 700, 700)]
+    assert db.session.execute(select(Capture.is_dispute_closed)).scalar_one() is False
+    assert balance_of(customer) == 300
 
 
 def test_a_dispute_before_its_capture_waits_for_it(app: Flask) -> None:

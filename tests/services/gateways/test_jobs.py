@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from creditapp.db import transact
-from creditapp.gateways import sandbox
+from creditapp.db import db, transact
+from creditapp.gateways import GatewayError, ToldKind, sandbox
 from creditapp.gateways.sandbox import Act
 from creditapp.jobs import gateways as jobs
+from creditapp.models import PaymentIntent
 from creditapp.services import intents
 from creditapp.services.intents import Begun
-from creditapp.web.gateways import gateways
+from creditapp.web.gateways import gateways, hear
 from creditapp.web.paying import _asked
 from tests.factories import make_customer
-from tests.services.gateways.far_end import begin, outcome
+from tests.services.gateways.far_end import begin, outcome, told
 from tests.services.invoices.desk import bill
 
 
@@ -28,6 +32,26 @@ def opened(app: Flask, begun: Begun) -> str:
 
 def soon(minutes: int) -> datetime:
     return datetime.now(UTC) + timedelta(minutes=minutes)
+
+
+def test_the_words_of_a_gateway_are_made_to_fit_before_they_are_kept(app: Flask) -> None:
+    customer = make_customer()
+    begun = begin(customer, bill(customer, 1000))
+    failed = told(ToldKind.FAILED, "", begun, event_id="failed", failure="Do not\x00honour\n" + "x" * 500)
+
+    with app.test_request_context():
+        hear(gateways()["sandbox"], [failed], b"")
+
+    failure = db.session.execute(select(PaymentIntent.failure)).scalar_one()
+    assert failure.startswith("Do not honour xxx")
+    assert len(failure) == intents.FAILURE_CHARS_MAX
+    assert failure.isprintable()
+
+
+@pytest.mark.parametrize("given", [{"dispute_ref": "dp\x00"}, {"currency": "U\x00"}, {"facts": {"type": "a" * 121}}])
+def test_what_is_named_in_a_way_that_cannot_be_kept_is_refused(app: Flask, given: dict[str, Any]) -> None:
+    with app.test_request_context(), pytest.raises(GatewayError, match="cannot be kept"):
+        hear(gateways()["sandbox"], [told(ToldKind.DISPUTED, disputed_minor=1, **given)], b"")
 
 
 def test_a_payment_whose_call_back_was_lost_is_found_by_asking(app: Flask) -> None:
