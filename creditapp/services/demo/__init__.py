@@ -21,7 +21,7 @@ from creditapp.db import snapshot, transact_at
 from creditapp.models import CreditEntry, Customer, Role, Staff
 from creditapp.services import actor, audit, customers, imports, ledger
 from creditapp.services.audit import Action
-from creditapp.services.demo import client, codes, gateways, mail, sign_ins, words
+from creditapp.services.demo import client, codes, gateways, mail, outages, sign_ins, words
 from creditapp.services.demo.acts import carry_out
 from creditapp.services.demo.business import Business
 from creditapp.services.demo.calendar import Calendar
@@ -99,6 +99,7 @@ def install(
         )
     if business is not None:
         codes.play(ends, by=business.by)
+        outages.suffer(ends, by=business.by)
     gateways.create(ends)
     transact_at(ends, client.create, instance)
     transact_at(ends, mail.create)
