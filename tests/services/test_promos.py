@@ -33,7 +33,7 @@ from tests.factories import (
     new_key,
 )
 from tests.services.credit_log import log, lot
-from tests.services.invoices.desk import cancel, pay, refund, take_off, use, void
+from tests.services.invoices.desk import actions, cancel, pay, refund, take_off, use, void
 
 pytestmark = pytest.mark.money
 
@@ -293,10 +293,26 @@ def test_an_order_is_paid_although_its_credit_does_not_fit_the_balance(app: Flas
     recorded = pay(person, 4000, placed.invoice_id)
 
     assert recorded.paid == (placed.invoice_id,)
-    assert uses(promo_id) == (1, ["pending"])
+    assert uses(promo_id) == (0, ["dropped"])
+    assert actions(person, placed.invoice_id)[-2:] == ["payment_received", "promo_dropped"]
+    assert balance_of(person) == BALANCE_MINOR_MAX
     give(person, -4000)
     transact(_grant, person, placed.invoice_id)
+    assert uses(promo_id) == (0, ["dropped"])
+
+
+def test_what_did_not_fit_when_it_was_ordered_comes_when_the_order_is_paid(app: Flask) -> None:
+    person, promo_id = make_customer(), make_promo(grants_when_paid=False)
+    for _ in range(10):
+        give(person, BALANCE_MINOR_MAX // 10)
+    placed = order(person)
+    assert uses(promo_id) == (1, ["pending"])
+    give(person, -9000)
+
+    pay(person, 4000, placed.invoice_id)
+
     assert uses(promo_id) == (1, ["granted"])
+    assert "promo_dropped" not in actions(person, placed.invoice_id)
 
 
 def test_sixteen_at_once_for_the_last_use_and_one_wins(app: Flask) -> None:

@@ -53,6 +53,7 @@ _ACTIONS = {
     "payment_begun": "Payment begun at a gateway",
     "payment_failed": "Payment failed",
     "payment_given_up": "Payment given up",
+    "promo_dropped": "Credit of the promo code did not fit under the largest balance and was dropped",
     "clawed_back": "Taken back by the bank",
     "cancelled": "Cancelled",
     "refunded": "Refunded to credit",

@@ -8,13 +8,14 @@ has been used is counted by a guarded UPDATE of its row, locked after accounts a
 from creditapp.services.offers import Offer
 from creditapp.services.promos.checking import check
 from creditapp.services.promos.editing import PromoFields, create, edit, switch_off
-from creditapp.services.promos.granting import grant, take_back, use
+from creditapp.services.promos.granting import drop, grant, take_back, use
 
 __all__ = [
     "Offer",
     "PromoFields",
     "check",
     "create",
+    "drop",
     "edit",
     "grant",
     "switch_off",

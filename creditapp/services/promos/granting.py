@@ -61,7 +61,8 @@ def use(session: Session, account: Account, panel: Panel, invoice_id: int, offer
 def grant(session: Session, account: Account, panel: Panel, invoice_id: int, *, by: Actor = SYSTEM) -> Entry | None:
     """Post the credit that the order's code has promised, and return the entry; None where nothing is to come.
 
-    Safe to repeat. A balance that is as high as one may be gets nothing, and the order is paid all the same.
+    Safe to repeat. Where it does not fit under the largest balance nothing comes, and the use stays pending: once its
+    order is paid, `drop` ends it.
     """
     u, p = USES.c, PROMO_CODES.c
     found = session.execute(
@@ -88,6 +89,23 @@ def grant(session: Session, account: Account, panel: Panel, invoice_id: int, *, 
         return None
     _note(session, account.customer_id, invoice_id, GrantStatus.GRANTED, entry.seq)
     return entry
+
+
+def drop(session: Session, account: Account, invoice_id: int) -> int:
+    """End what the code of a paid order has promised and could not bring, and return how much that was; 0 for nothing.
+
+    The use is given back to the code. Safe to repeat.
+    """
+    u = USES.c
+    found = session.execute(
+        select(u.amount_minor, u.promo_code_id).where(
+            u.customer_id == account.customer_id, u.invoice_id == invoice_id, u.status == str(GrantStatus.PENDING)
+        )
+    ).one_or_none()
+    if found is None:
+        return 0
+    _give_use_back(session, account.customer_id, invoice_id, found.promo_code_id)
+    return int(found.amount_minor)
 
 
 def take_back(session: Session, account: Account, panel: Panel, invoice_id: int, *, by: Actor) -> Entry | None:
