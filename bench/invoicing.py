@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TypeVar
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,7 @@ RENEW_GOAL = Goal(at_least=0.5)
 GROWTH_GOAL = Goal(at_most=1.15)
 RENEWED_MAX = 100_000
 PRICE_MINOR = 100
+FIRST = 1_000
 FIRST_DUE_ON = date(2030, 1, 1)
 DEAR_MINOR = 10_000_000_000
 
@@ -54,17 +56,24 @@ def applied(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
 
 
 def renewed(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
-    """Renew as many subscriptions as there are customers, few and many, month after month, each side in its turn."""
+    """Renew as many subscriptions as there are customers, few and many, month after month, each side in its turn.
+
+    `growth` is what an invoice takes in the midst of a long run beside one of its first thousand; `size`, what it takes
+    among many customers beside few, whatever the run.
+    """
     took: list[list[float]] = []
-    for customers, pairs in ((scale.small, scale.pairs), (scale.big, 2)):
+    runs: list[Run] = []
+    for customers, pairs in ((scale.small, scale.pairs), (scale.big, 3)):
         count = min(customers, RENEWED_MAX)
         database = stage.copy(engine, customers)
-        measured = in_app(database, lambda app, count=count, pairs=pairs: _renew_in_turns(app, count, pairs))  # type: ignore[misc]
+        measured, runs = in_app(database, lambda app, count=count, pairs=pairs: _renew_in_turns(app, count, pairs))  # type: ignore[misc]
         problems = invariants.broken_in(database)
         yield _figure(f"renew.{engine}.{count}", "/s", measured, RENEW_GOAL, problems)
         took.append([1e6 / ours for _plain, ours in measured])
+    first, rest = [run.first_us for run in runs], [run.rest_us for run in runs]
+    yield Figure(f"renew.{engine}.growth", "us each", rest, first, GROWTH_GOAL)
     few, many = (sorted(each)[len(each) // 2] for each in took)
-    yield Figure(f"renew.{engine}.growth", "us each", [many], [few], GROWTH_GOAL)
+    yield Figure(f"renew.{engine}.size", "us each", [many], [few])
 
 
 def _rate(those: Clients, side: Side, scale: Scale, problems: list[str]) -> float:
@@ -102,10 +111,18 @@ def _bill(session: Session, customers: list[int]) -> None:
         invoices.create(session, customer_id, customer_id, [line], by=actor.staff(STAFF_ID), key="bench")
 
 
-def _renew_in_turns(_app: Flask, count: int, pairs: int) -> list[tuple[float, float]]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What an invoice took among the first of a run, and among the rest of it; microseconds."""
+
+    first_us: float
+    rest_us: float
+
+
+def _renew_in_turns(_app: Flask, count: int, pairs: int) -> tuple[list[tuple[float, float]], list[Run]]:
     """Return how many invoices a second each side makes; every turn renews all of them by one month."""
     transact(subscribe, count, transact(numbers.reserve, "subscriptions", count))
-    months = _months()
+    months, runs = _months(), list[Run]()
 
     def plain() -> float:
         first = transact(numbers.reserve, "invoices", count)
@@ -113,10 +130,18 @@ def _renew_in_turns(_app: Flask, count: int, pairs: int) -> list[tuple[float, fl
             return per_second(count, lambda: _in_a_transaction(connection, first, next(months)))
 
     def ours() -> float:
-        return per_second(count, lambda: _renew_in_chunks(next(months)))
+        due_on, begun = next(months), time.perf_counter()
+        _renew_in_chunks(due_on, FIRST)
+        there = time.perf_counter()
+        _renew_in_chunks(due_on, count)
+        ended = time.perf_counter()
+        if count > FIRST:
+            runs.append(Run((there - begun) / FIRST * 1e6, (ended - there) / (count - FIRST) * 1e6))
+        return count / (ended - begun)
 
     ours(), plain()  # to warm up
-    return list(in_turns(pairs, plain, ours))
+    runs.clear()
+    return list(in_turns(pairs, plain, ours)), runs
 
 
 def _months() -> Iterator[date]:
@@ -133,24 +158,24 @@ def per_second(count: int, work: Callable[[], None]) -> float:
     return count / (time.perf_counter() - begun)
 
 
-def _renew_in_chunks(due_on: date) -> None:
+def _renew_in_chunks(due_on: date, most: int) -> None:
     """Do as `invoices renew` does, without the breath that it takes between chunks on SQLite."""
-    after = None
-    while True:
+    after, made = None, 0
+    while made < most:
         with snapshot() as session:
             due = renewals.due_after(session, due_on, after)
         if not due:
             return
         first = transact(numbers.reserve, "invoices", len(due))
         transact(renewals.renew, due, first, on=due_on)
-        after = due[-1]
+        after, made = due[-1], made + len(due)
 
 
 def _in_a_transaction(connection: Connection, first: int, due_on: date) -> None:
     with connection.execution_options(sqlite_begin="IMMEDIATE").begin():
         if connection.dialect.name == POSTGRESQL:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        renew_in_sets(connection, first, due_on, next_start(due_on, Cycle.MONTHLY, 1))
+        renew_in_sets(connection, current_app.config["LEDGER_KEY"], first, due_on, next_start(due_on, Cycle.MONTHLY, 1))
 
 
 def subscribe(session: Session, count: int, first: int) -> None:

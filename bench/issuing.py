@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bench.sealing import seal
 from creditapp.columns import to_microseconds
 from creditapp.services.ledger import ZERO_HASH, content_digest, entry_hash, text_digest
 
@@ -18,10 +19,10 @@ CHUNK = """
         'downtime:{incident}:' || l.subscription_id || ':' || {round} AS key, {salt} AS salt
     FROM batch_lines l JOIN credit_accounts a ON a.customer_id = l.customer_id
     WHERE l.batch_id = {batch} AND l.is_included AND l.line > {after} AND l.line <= {after} + {most}{lock}"""
-ROW = "customer_id, entry_seq, amount_minor, balance_minor, head_hash, description, key, subscription_id, salt"
-SEALED = """
-    CREATE TEMPORARY TABLE bench_sealed AS
-    SELECT c.*, {digest} AS text_digest, {seal} AS hash FROM bench_chunk c"""
+ROW = (
+    *("customer_id", "entry_seq", "amount_minor", "balance_minor", "head_hash"),
+    *("description", "key", "subscription_id", "salt"),
+)
 ENTRIES = """
     INSERT INTO credit_entries (customer_id, seq, kind, amount_minor, balance_after_minor, description, is_quiet,
         reason_id, subscription_id, batch_id, incident_id, actor, actor_id, key, key_digest, effective_on, day,
@@ -111,34 +112,11 @@ class _Chunk:
                 "ORDER BY customer_id FOR UPDATE"
             )
         self.driver.execute(CHUNK.format(**words))
-        self._seal(words)
+        seal(self.driver, "bench_chunk", "bench_sealed", ROW, self._sealed)
         for statement in STATEMENTS:
             self.driver.execute(statement.format(**words))
 
-    def _seal(self, words: dict[str, str]) -> None:
-        """Let the database seal by a function of ours; PostgreSQL, which has none, hands the rows out and in again."""
-        if self.is_sqlite:
-            self.driver.create_function("seal", 9, self._hash, deterministic=True)
-            self.driver.create_function("digest", 1, self._text, deterministic=True)
-            self.driver.execute(SEALED.format(**(words | {"digest": "digest(salt)", "seal": f"seal({ROW})"})))
-            return
-        rows = self.driver.execute(f"SELECT {ROW} FROM bench_chunk").fetchall()
-        columns = "customer_id bigint, entry_seq bigint, text_digest bytea, hash bytea"
-        self.driver.execute(f"CREATE TEMPORARY TABLE bench_hashes ({columns})")
-        with self.driver.cursor().copy("COPY bench_hashes FROM STDIN") as copy:
-            for each in rows:
-                copy.write_row((each[0], each[1], self._text(each[-1]), self._hash(*each)))
-        self.driver.execute(
-            "CREATE TEMPORARY TABLE bench_sealed AS SELECT c.*, h.text_digest, h.hash FROM bench_chunk c "
-            "JOIN bench_hashes h USING (customer_id, entry_seq)"
-        )
-        self.driver.execute("DROP TABLE bench_hashes")
-
-    @staticmethod
-    def _text(salt: bytes) -> bytes:
-        return text_digest(salt, None, TEXT, None)
-
-    def _hash(  # noqa: PLR0913, PLR0917  (the columns)
+    def _sealed(  # noqa: PLR0913, PLR0917  (the columns)
         self,
         customer_id: int,
         entry_seq: int,
@@ -149,8 +127,8 @@ class _Chunk:
         key: str,
         subscription_id: int,
         salt: bytes,
-    ) -> bytes:
-        day = self.moment.date()
+    ) -> tuple[bytes, bytes]:
+        day, texts = self.moment.date(), text_digest(salt, None, TEXT, None)
         row = {
             "customer_id": customer_id,
             "seq": entry_seq + 1,
@@ -170,6 +148,6 @@ class _Chunk:
             "effective_on": day,
             "day": day,
             "posted_at": self.moment,
-            "text_digest": self._text(salt),
+            "text_digest": texts,
         }
-        return entry_hash(self.key, head_hash or ZERO_HASH, row)
+        return texts, entry_hash(self.key, head_hash or ZERO_HASH, row)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
+from bench.sealing import seal
 from creditapp.columns import to_microseconds
+from creditapp.services.ledger import LINKS, content_digest, entry_hash
+
+DIGEST = content_digest(())
 
 DUE = """
-    CREATE TEMPORARY TABLE bench_due AS
+    CREATE TEMPORARY TABLE bench_found AS
     SELECT s.customer_id, s.id AS subscription_id, s.label, s.price_minor, s.product_id, p.name, a.entry_seq,
-        a.balance_minor, {least}(a.balance_minor, s.price_minor) AS credit_minor,
+        a.balance_minor, a.head_hash, {least}(a.balance_minor, s.price_minor) AS credit_minor,
         {first} - 1 + row_number() OVER (ORDER BY s.customer_id) AS invoice_id
     FROM subscriptions s JOIN products p ON p.id = s.product_id JOIN credit_accounts a ON a.customer_id = s.customer_id
     WHERE s.status = 'active' AND s.next_due_on <= {due_on}"""
@@ -22,7 +27,7 @@ INVOICES = """
     SELECT customer_id, invoice_id, 'renewal', CASE WHEN credit_minor = price_minor THEN 'paid' ELSE 'unpaid' END,
         'USD', false, price_minor, 0, price_minor, price_minor, credit_minor, 0, 0, {due_on}, {due_on},
         CASE WHEN credit_minor = price_minor THEN {now} END, subscription_id, {due_on}, {until}, '', 2, 'system',
-        'renewal:' || subscription_id || ':' || {due_on}, {hash}, 1, {now}, {now}
+        'renewal:' || subscription_id || ':' || {due_on}, {digest}, 1, {now}, {now}
     FROM bench_due"""
 LINES = """
     INSERT INTO invoice_lines (customer_id, invoice_id, line, description, quantity, unit_minor, tax_bp, net_minor,
@@ -42,7 +47,7 @@ ENTRIES = """
         invoice_id, subscription_id, actor, key, key_digest, effective_on, day, posted_at, hash)
     SELECT customer_id, entry_seq + 1, 'applied', -credit_minor, balance_minor - credit_minor,
         'Credit Applied to Invoice #' || invoice_id, false, invoice_id, subscription_id, 'system',
-        'auto:' || invoice_id || ':1', {hash}, {today}, {today}, {now}, {hash}
+        'auto:' || invoice_id || ':1', {digest}, {today}, {today}, {now}, hash
     FROM bench_due WHERE credit_minor > 0"""
 DRAWS = """
     INSERT INTO credit_draws (customer_id, entry_seq, lot_seq, amount_minor)
@@ -72,20 +77,18 @@ TOTALS = """
     WHERE credit_totals.shard = d.shard"""
 ACCOUNTS = """
     UPDATE credit_accounts SET balance_minor = credit_accounts.balance_minor - d.credit_minor,
-        entry_seq = d.entry_seq + 1, head_hash = {hash}, changed_at = {now}
+        entry_seq = d.entry_seq + 1, head_hash = d.hash, changed_at = {now}
     FROM bench_due d WHERE d.customer_id = credit_accounts.customer_id AND d.credit_minor > 0"""
 MOVES = """
     UPDATE subscriptions SET next_due_on = {until}, version = version + 1, updated_at = {now},
         paid_until = CASE WHEN d.credit_minor = d.price_minor THEN {until} ELSE paid_until END
     FROM bench_due d WHERE d.customer_id = subscriptions.customer_id AND d.subscription_id = subscriptions.id"""
-STATEMENTS = (
-    *("DROP TABLE IF EXISTS bench_due", DUE, INVOICES, LINES, ISSUED, USED, ENTRIES, DRAWS, LOTS, DAYS, TOTALS),
-    *(ACCOUNTS, MOVES),
-)
+ROW = (*("customer_id", "entry_seq", "credit_minor", "balance_minor", "head_hash", "invoice_id", "subscription_id"),)
+STATEMENTS = (INVOICES, LINES, ISSUED, USED, ENTRIES, DRAWS, LOTS, DAYS, TOTALS, ACCOUNTS, MOVES)
 
 
-def renew_in_sets(connection: Connection, first: int, due_on: date, until: date) -> None:
-    """Invoice every subscription that is due, one period each, and use credit; nothing is locked, checked or sealed."""
+def renew_in_sets(connection: Connection, key: bytes, first: int, due_on: date, until: date) -> None:
+    """Invoice every subscription that is due, one period each, and use credit; nothing is locked or checked."""
     is_sqlite = connection.dialect.name == "sqlite"
     moment = datetime.now(UTC)
     cast = "" if is_sqlite else "::date"
@@ -96,12 +99,52 @@ def renew_in_sets(connection: Connection, first: int, due_on: date, until: date)
         "today": f"'{moment.date()}'{cast}",
         "now": str(to_microseconds(moment)) if is_sqlite else f"'{moment.isoformat()}'::timestamptz",
         "least": "min" if is_sqlite else "least",
-        "hash": "randomblob(32)" if is_sqlite else "sha256(random()::text::bytea)",
+        "digest": f"x'{DIGEST.hex()}'" if is_sqlite else f"'\\x{DIGEST.hex()}'::bytea",
         "facts": '\'{"trigger": "new", "due_minor": 100, "usable_minor": 100, "why": []}\'',
         "shard": "customer_id * 0" if is_sqlite else "customer_id % 16",
     }
     if not is_sqlite:
         words["facts"] += "::json"
     driver = connection.connection.driver_connection
+    for table in ("bench_found", "bench_due"):
+        driver.execute(f"DROP TABLE IF EXISTS {table}")  # type: ignore[union-attr]
+    driver.execute(DUE.format(**words))  # type: ignore[union-attr]
+    seal(driver, "bench_found", "bench_due", ROW, partial(_sealed, key, moment))
     for statement in STATEMENTS:
         driver.execute(statement.format(**words))  # type: ignore[union-attr] # both drivers have it; `%` stays `%` so
+
+
+def _sealed(  # noqa: PLR0913, PLR0917  (the columns)
+    key: bytes,
+    moment: datetime,
+    customer_id: int,
+    entry_seq: int,
+    credit_minor: int,
+    balance_minor: int,
+    head_hash: bytes,
+    invoice_id: int,
+    subscription_id: int,
+) -> tuple[None, bytes | None]:
+    if not credit_minor:
+        return None, None
+    row = {
+        "customer_id": customer_id,
+        "seq": entry_seq + 1,
+        "kind": "applied",
+        "amount_minor": -credit_minor,
+        "balance_after_minor": balance_minor - credit_minor,
+        "description": f"Credit Applied to Invoice #{invoice_id}",
+        "is_quiet": False,
+        **dict.fromkeys(LINKS),
+        "invoice_id": invoice_id,
+        "subscription_id": subscription_id,
+        "actor": "system",
+        "actor_id": None,
+        "key": f"auto:{invoice_id}:1",
+        "key_digest": DIGEST,
+        "effective_on": moment.date(),
+        "day": moment.date(),
+        "posted_at": moment,
+        "text_digest": None,
+    }
+    return None, entry_hash(key, head_hash, row)
