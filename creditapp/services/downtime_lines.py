@@ -133,7 +133,7 @@ def prepare(session: Session, incident_id: int, *, by: Actor, key: str) -> int:
     incident, batches = incidents.lock(session, incident_id)
     row = session.execute(select(_INCIDENTS).where(_INCIDENTS.c.id == incident_id)).one()
     basis = _basis(session, row, prices_include_tax=setting.prices_include_tax)
-    if any(one.status in {BatchStatus.ISSUING, BatchStatus.STOPPED} for one in batches):
+    if any(_is_under_way(one, incident.credit_round) for one in batches):
         raise IncidentError("Credit for this incident is being issued, or was stopped half-way. Finish that first.")
     hit = _hit(session, incident_id, Days.of(basis.outage, setting.time_zone))
     expected = affected.count(session, hit)
@@ -308,6 +308,12 @@ def _basis(session: Session, incident: Row[*tuple[Any, ...]], *, prices_include_
         incident.starts_at, incident.ends_at, tuple((row[0], row[1]) for row in windows), incident.time_zone
     )
     return Basis(policy.name, Terms.of(policy, tiers), outage, prices_include_tax)
+
+
+def _is_under_way(batch: Row[*tuple[Any, ...]], credit_round: int) -> bool:
+    """Return whether a batch posts, or may go on to; one that was stopped and taken back never does again."""
+    may_resume = batch.status == BatchStatus.STOPPED and batch.credit_round == credit_round
+    return bool(may_resume or batch.status == BatchStatus.ISSUING)
 
 
 def _hit(session: Session, incident_id: int, days: Days) -> Hit:

@@ -11,7 +11,17 @@ from creditapp.errors import BatchCountError, BatchStateError
 from creditapp.jobs import batches as job
 from creditapp.models import CreditEntry, Invoice
 from creditapp.services import batches, credits
-from tests.factories import actor, balance_of, give, make_customer, make_invoice, new_key
+from tests.factories import (
+    actor,
+    balance_of,
+    give,
+    make_customer,
+    make_invoice,
+    make_preview,
+    make_subscription,
+    new_key,
+)
+from tests.factories import make_incident as make_outage
 from tests.services.batches.desk import (
     entries_of,
     issue,
@@ -196,3 +206,19 @@ def test_a_killed_reversal_goes_on_without_taking_twice(app: Flask) -> None:
 
     assert [balance_of(each) for each in people] == [1000] * 3
     assert look(reversal_id).posted == 3
+
+
+def test_an_incident_whose_batch_was_stopped_and_taken_back_can_be_previewed_anew(app: Flask) -> None:
+    people = [make_customer(), make_customer()]
+    for each in people:
+        make_subscription(each, location="web07", price_minor=240_000)
+    incident_id = make_outage(locations=("web07",))
+    batch_id = make_preview(incident_id)
+    issue(batch_id, 2, run=False)
+    transact(batches.go_on, batch_id, chunk=1)
+    transact(batches.stop, batch_id, by=actor(), key=new_key())
+    take_back(batch_id, 1)
+
+    issue(make_preview(incident_id), 2)
+
+    assert [balance_of(each) > 0 for each in people] == [True, True]
