@@ -6,15 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import select
 
-from creditapp.bulk import among, insert_rows
+from creditapp.bulk import among, insert_rows, pairs
 from creditapp.errors import DomainError
 from creditapp.models import CreditEntry, CreditLot, Kind
 from creditapp.services import ledger
 from creditapp.services.actor import Actor
 from creditapp.services.batches.batch import LINES, BatchRow, entry_key, find
-from creditapp.services.credits.undoing import moves_back_of
+from creditapp.services.credits.undoing import expired_minor, moves_back_of, reversed_minor
 from creditapp.services.ledger import Chunk, Move, Posting
 
 if TYPE_CHECKING:
@@ -34,17 +34,26 @@ class _Given:
     reason_id: int | None
     is_quiet: bool
     reversed_minor: int
+    expired_minor: int
+    """What the sweep took because its date had passed: nobody has had it."""
     lot_class: Any
     unused_minor: int | None
 
     @property
     def left_minor(self) -> int:
-        """What nobody has taken back before."""
-        return abs(self.amount_minor) - self.reversed_minor
+        """What has neither been taken back before nor lapsed."""
+        return abs(self.amount_minor) - self.reversed_minor - self.expired_minor
 
     @property
     def taken_minor(self) -> int:
         return self.left_minor if self.unused_minor is None else min(self.left_minor, self.unused_minor)
+
+    @property
+    def why_nothing_is_left(self) -> str:
+        """Why there is nothing to take, nor anything to ask for; empty where there is."""
+        if self.left_minor > 0:
+            return ""
+        return "What was left of it has lapsed." if self.expired_minor else "It had been taken back before."
 
 
 def take_back(session: Session, batch: BatchRow, lines: Collection[int]) -> tuple[int, int, int]:
@@ -59,7 +68,7 @@ def take_back(session: Session, batch: BatchRow, lines: Collection[int]) -> tupl
     rows: list[dict[str, Any]] = []
     taken_minor = 0
     for given in _given(session, batch, lines, customers):
-        amount_minor, outcome = 0, ""
+        amount_minor, outcome = 0, given.why_nothing_is_left
         if given.taken_minor > 0:
             try:
                 amount_minor = chunk.post(given.customer_id, _posting(session, batch, given)).amount_minor
@@ -110,25 +119,23 @@ def _customers(session: Session, batch: BatchRow, lines: Collection[int]) -> lis
 def _given(session: Session, batch: BatchRow, lines: Collection[int], customers: Sequence[int]) -> list[_Given]:
     """Return what these lines posted; a line that posted nothing is not among it."""
     keys = _keys_of(session, batch, lines)
-    e, lot, later = CreditEntry, CreditLot, CreditEntry.__table__.alias("later")
-    reversed_minor = (
-        select(cast(func.coalesce(func.sum(func.abs(later.c.amount_minor)), 0), BigInteger))
-        .where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
-        .scalar_subquery()
-    )
+    if not keys:
+        return []
+    e, lot, wanted = CreditEntry, CreditLot, pairs(session, keys)
     statement = (
         select(
             *(e.customer_id, e.key, e.seq, e.amount_minor, e.reason_id, e.is_quiet),
-            *(reversed_minor, lot.class_, lot.remaining_minor),
+            *(reversed_minor(), expired_minor(), lot.class_, lot.remaining_minor),
         )
+        .select_from(wanted)
+        .join(e, (e.customer_id == wanted.c.number) & (e.key == wanted.c.word))
         .outerjoin(lot, (lot.customer_id == e.customer_id) & (lot.seq == e.seq))
         .where(among(session, e.__table__.c.customer_id, customers), e.batch_id == batch.reverses_id)
     )
     found = []
     for customer_id, key, *rest in session.connection().execute(statement).all():
-        line = keys.get((customer_id, key))
-        if line is not None:
-            found.append(_Given(line[0], customer_id, line[1], line[2], *rest))
+        line, subscription_id, label = keys[customer_id, key]
+        found.append(_Given(line, customer_id, subscription_id, label, *rest))
     return sorted(found, key=lambda given: given.line)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Select, bindparam, case, cast, func, or_, select
+from sqlalchemy import BigInteger, ScalarSelect, Select, bindparam, case, cast, func, or_, select
 
 from creditapp.db import now
 from creditapp.errors import (
@@ -160,6 +160,29 @@ def moves_back_of(session: Session, customer_id: int, seq: int, amount_minor: in
     return _back_to_lots(rows, amount_minor)
 
 
+def reversed_minor() -> ScalarSelect[int]:
+    """Return how much of each entry of a statement has been reversed or voided, without sign."""
+    e, later = CreditEntry, CreditEntry.__table__.alias("later")
+    return (
+        select(cast(func.coalesce(func.sum(func.abs(later.c.amount_minor)), 0), BigInteger))
+        .where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
+        .correlate(e)
+        .scalar_subquery()
+    )
+
+
+def expired_minor() -> ScalarSelect[int]:
+    """Return how much of what each entry of a statement added the sweep took because its date had passed."""
+    e, d, taking = CreditEntry, CreditDraw, CreditEntry.__table__.alias("taking")
+    return (
+        select(cast(func.coalesce(func.sum(d.amount_minor), 0), BigInteger))
+        .join(taking, (taking.c.customer_id == d.customer_id) & (taking.c.seq == d.entry_seq))
+        .where(d.customer_id == e.customer_id, d.lot_seq == e.seq, taking.c.kind == Kind.EXPIRED)
+        .correlate(e)
+        .scalar_subquery()
+    )
+
+
 def _check_undoable(original: _Original, reference: str, kind: Kind) -> None:
     if original.kind in {Kind.REVERSAL, Kind.VOID}:
         raise NotReversibleError(reference=reference, problem="it is a reversal itself; post a new adjustment.")
@@ -203,20 +226,7 @@ def _back_to_lots(net_draws: list[tuple[Any, ...]], undone_minor: int) -> tuple[
 
 
 def _select_original() -> Select[*tuple[Any, ...]]:
-    later = CreditEntry.__table__.alias("later")
     e = CreditEntry
-    reversed_minor = (
-        select(cast(func.coalesce(func.sum(func.abs(later.c.amount_minor)), 0), BigInteger))
-        .where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
-        .scalar_subquery()
-    )
-    d, taking = CreditDraw, CreditEntry.__table__.alias("taking")
-    expired_minor = (
-        select(cast(func.coalesce(func.sum(d.amount_minor), 0), BigInteger))
-        .join(taking, (taking.c.customer_id == d.customer_id) & (taking.c.seq == d.entry_seq))
-        .where(d.customer_id == e.customer_id, d.lot_seq == e.seq, taking.c.kind == Kind.EXPIRED)
-        .scalar_subquery()
-    )
     return (
         select(
             e.seq,
@@ -227,8 +237,8 @@ def _select_original() -> Select[*tuple[Any, ...]]:
             e.actor,
             e.actor_id,
             e.day,
-            reversed_minor,
-            expired_minor,
+            reversed_minor(),
+            expired_minor(),
             CreditLot.class_,
             CreditLot.remaining_minor,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -9,6 +11,7 @@ from sqlalchemy import select
 from creditapp.db import db, transact
 from creditapp.errors import BatchCountError, BatchStateError
 from creditapp.jobs import batches as job
+from creditapp.jobs.daily import expire
 from creditapp.models import CreditEntry, Invoice
 from creditapp.services import batches, credits
 from tests.factories import (
@@ -18,6 +21,7 @@ from tests.factories import (
     make_customer,
     make_invoice,
     make_preview,
+    make_reason,
     make_subscription,
     new_key,
 )
@@ -222,3 +226,19 @@ def test_an_incident_whose_batch_was_stopped_and_taken_back_can_be_previewed_ane
     issue(make_preview(incident_id), 2)
 
     assert [balance_of(each) > 0 for each in people] == [True, True]
+
+
+def test_nobody_is_asked_to_pay_for_credit_that_lapsed(app: Flask) -> None:
+    a = make_customer()
+    reason_id = make_reason("Goodbye", expires_after_days=1)
+    batch_id = make_batch([(a, 111)], reason_id=reason_id)
+    issue(batch_id, 1)
+    spend(a, 11)
+    expire(datetime.now(UTC) + timedelta(days=3))
+
+    reversal_id = take_back(batch_id, 1, bill_spent_too=True)
+
+    [line] = lines_of(reversal_id)
+    assert (line.computed_minor, line.amount_minor) == (-11, 0)
+    invoice = db.session.scalars(select(Invoice).where(Invoice.id == line.invoice_id)).one()
+    assert invoice.total_minor == 11
