@@ -115,6 +115,7 @@ def snapshot() -> Iterator[Session]:
         with connection.begin(), Session(bind=connection, autoflush=False) as session:
             session.info["now"] = datetime.now(UTC)
             session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
+            session.info["public_url"] = current_app.config["PUBLIC_URL"]
             for statement in before:
                 connection.exec_driver_sql(statement)
             try:
@@ -139,6 +140,11 @@ def now(session: Session) -> datetime:
 def ledger_key(session: Session) -> bytes:
     """Return the key of the hash chain; it lies outside the database."""
     return cast("bytes", session.info["ledger_key"])
+
+
+def public_url(session: Session) -> str:
+    """Return where people reach us, without a slash at the end; empty where nobody has said."""
+    return cast("str", session.info.get("public_url", ""))
 
 
 def _transact(
@@ -191,6 +197,7 @@ def _try(
                     session = Session(bind=connection, autoflush=False, expire_on_commit=False)
                     session.info["now"] = moment or datetime.now(UTC)
                     session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
+                    session.info["public_url"] = current_app.config["PUBLIC_URL"]
                     result = service(session, *args, **kwargs)
                     session.flush()
                     committing = True

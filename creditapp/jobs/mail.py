@@ -244,6 +244,7 @@ def compose(letter: Letter, moment: datetime) -> EmailMessage:
         subject=letter.subject,
         paragraphs=wording.paragraphs(letter.text),
         url=letter.url,
+        site=current_app.config["PUBLIC_URL"],
     )
     message.add_alternative(html, subtype="html")
     return message

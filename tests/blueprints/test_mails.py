@@ -145,12 +145,16 @@ def test_words_are_saved_used_and_restored(admin: Browser) -> None:
     ]
 
 
-@pytest.mark.parametrize("box", ["subject", "body"])
-def test_a_placeholder_nobody_can_fill_is_refused_with_those_there_are(admin: Browser, box: str) -> None:
-    page = admin.submit(TEXT, form="Save", **{box: "Hello {first_name}"})
+@pytest.mark.parametrize("button", ["Save", "Update preview"])
+@pytest.mark.parametrize(("box", "link"), [("subject", ""), ("body", "{page}, ")])
+def test_a_placeholder_nobody_can_fill_is_refused_with_those_there_are(
+    admin: Browser, box: str, link: str, button: str
+) -> None:
+    page = admin.submit(TEXT, form=button, **{box: "Hello {first_name}"})
 
+    there_are = f"{{amount}}, {{balance}}, {{company}}, {{name}}, {link}{{text}}"
     assert page.status == 422
-    assert page.errors(box) == ["There is no {first_name} here. Use {amount}, {balance}, {company}, {name}, {text}."]
+    assert page.errors(box) == [f"There is no {{first_name}} here. Use {there_are}."]
     assert db.session.scalars(select(MailText)).all() == []
 
 
@@ -161,11 +165,12 @@ def test_a_mail_whose_point_is_a_link_cannot_lose_it(admin: Browser) -> None:
 
 
 def test_the_preview_shows_what_is_typed_as_text(admin: Browser) -> None:
-    page = admin.submit(TEXT, form="Update preview", body="Hi {name}!\n\n<b>{amount}</b> {nothing}")
+    page = admin.submit(TEXT, form="Update preview", body="Hi {name}!\n\n<b>{amount}</b>\n\n{page}")
 
     assert page.status == 200
     assert "Hi Ngozi Okafor!" in page.text
     assert "&lt;b&gt;$25.00&lt;/b&gt;" in page.html
+    assert "https://billing.example/account/credit" in page.text
     assert db.session.scalars(select(MailText)).all() == []
 
 

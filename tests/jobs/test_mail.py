@@ -31,7 +31,7 @@ from creditapp.services import mails
 from creditapp.services.mails import outbox
 from creditapp.services.mails.outbox import PAUSES, Waiting
 from tests.crowd import together
-from tests.factories import change_settings, make_customer, moment
+from tests.factories import change_settings, make_client, make_customer, moment
 
 NOON = moment("2026-03-02 12:00")
 
@@ -168,6 +168,19 @@ def test_a_link_is_sent_and_then_forgotten(office: PostOffice) -> None:
     db.session.rollback()
     stored = db.session.execute(select(Mail)).scalar_one()
     assert "s3cret" not in stored.text + stored.url + stored.subject
+
+
+def test_a_page_of_ours_is_a_link_and_what_only_looks_like_one_is_not(app: Flask, office: PostOffice) -> None:
+    app.config["PUBLIC_URL"] = "https://desk.example"
+    client = make_client()
+    put(client.id, text="https://desk.example.evil.example/account/credit")
+
+    run()
+
+    [(_recipient, message)] = office.letters
+    html = part(message, "html")
+    assert '<a href="https://desk.example/account/credit">https://desk.example/account/credit</a>' in html
+    assert html.count("<a ") == 1
 
 
 def test_a_refusal_for_good_fails_at_once_and_the_others_go(office: PostOffice) -> None:

@@ -77,10 +77,13 @@ def mail_text(event: str) -> ResponseReturnValue:
 def save_mail_text(event: str) -> ResponseReturnValue:
     known = _known(event)
     form = _text_form(known)
-    if not form.validate() or request.form.get("act") == UPDATE:
+    if not form.validate():
         return _text_page(known, form)
     subject, body = form.subject.text, form.body.text
     try:
+        if request.form.get("act") == UPDATE:
+            texts.check(known, subject, body)
+            return _text_page(known, form)
         transact(texts.save_text, known, subject=subject, body=body, version=form.version.number, by=current_actor())
     except MailTextError as error:
         refuse(form[error.field], error)

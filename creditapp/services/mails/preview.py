@@ -11,6 +11,7 @@ from creditapp.services.mails import wording
 from creditapp.services.mails.catalogue import delivered
 
 NAME = "Ngozi Okafor"
+SITE = "https://billing.example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ def example(event: MailEvent, subject: str, body: str, *, company: str, currency
     """Return the mail that these words come to with made-up facts; a placeholder that nobody can fill is left out."""
     facts = {**delivered(event).example, "name": NAME, "company": company}
     values = wording.words(facts, currency)
+    values["page"] = wording.fill(f"{SITE}{delivered(event).page}", values)
     text = wording.body(body.replace("\r\n", "\n"), values).replace(wording.URL, values.get("url", ""))
     return Example(wording.subject(subject, values), wording.paragraphs(text))
 

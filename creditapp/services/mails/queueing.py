@@ -10,11 +10,12 @@ from sqlalchemy import ARRAY, column, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from creditapp.bulk import among
-from creditapp.db import Base, now
-from creditapp.models import Customer, CustomerStatus, Mail, MailEvent, MailStatus, MailText, Setting
+from creditapp.db import Base, now, public_url
+from creditapp.models import Customer, CustomerStatus, LogIn, LogInKind, Mail, MailEvent, MailStatus, MailText, Setting
 from creditapp.money import currency
 from creditapp.services.mails import wording
 from creditapp.services.mails.catalogue import delivered
+from creditapp.services.staff import email_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,10 +46,23 @@ class _Sheet:
     currency: str
     subject: str
     body: str
+    page: str
+    """The address of the page that it is about, with facts in braces; empty where there is none to name."""
     moment: datetime
 
-    def row(self, key: str, customer_id: int | None, name: str, recipient: str, facts: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a row)
-        values = wording.words({**facts, "name": name, "company": self.company}, currency(self.currency))
+    def row(
+        self,
+        key: str,
+        customer_id: int | None,
+        name: str,
+        recipient: str,
+        facts: Mapping[str, Any],
+        *,
+        has_log_in: bool = False,
+    ) -> Any:  # noqa: ANN401  (a row)
+        known = {**facts, "name": name, "company": self.company}
+        values = wording.words(known, currency(self.currency))
+        values["page"] = wording.fill(self.page, values) if has_log_in else ""
         return {
             "key": key,
             "event": str(self.event),
@@ -79,7 +93,7 @@ def queue(
 
 
 def queue_many(session: Session, event: str, notices: Sequence[Notice]) -> int:
-    """Do as `queue` does for many customers at once, with three statements, and return how many mails that made."""
+    """Do as `queue` does for many customers at once, with few statements, and return how many mails that made."""
     sheet = _sheet(session, MailEvent(event)) if notices else None
     if sheet is None:
         return 0
@@ -93,13 +107,25 @@ def queue_many(session: Session, event: str, notices: Sequence[Notice]) -> int:
             )
         )
     }
+    signing_in = _signing_in(session, people) if sheet.page else set()
     rows = []
     for one in notices:
         name, email = people.get(one.customer_id, ("", ""))
         recipient = one.recipient or email
         if one.customer_id in people and "@" in recipient:
-            rows.append(sheet.row(one.key, one.customer_id, name, recipient, one.facts))
+            has_log_in = one.customer_id in signing_in
+            rows.append(sheet.row(one.key, one.customer_id, name, recipient, one.facts, has_log_in=has_log_in))
     return _insert(session, rows)
+
+
+def _signing_in(session: Session, people: Mapping[int, tuple[str, str]]) -> set[int]:
+    """Return who of these can open a page of the client area: a link would only lead the others to a locked door."""
+    log_in = LogIn.__table__.c
+    keys = {email_key(email) for _name, email in people.values() if email}
+    theirs = select(log_in.customer_id).where(
+        log_in.kind == str(LogInKind.CUSTOMER), among(session, log_in.email_key, keys)
+    )
+    return {found for found in session.execute(theirs).scalars() if found in people}
 
 
 def queue_test(session: Session, *, name: str, recipient: str, key: str) -> bool:
@@ -128,6 +154,7 @@ def _sheet(session: Session, event: MailEvent) -> _Sheet | None:
         found.currency,
         found.subject or known.subject,
         found.body or known.body,
+        f"{public_url(session)}{known.page}" if public_url(session) and known.page else "",
         now(session),
     )
 

@@ -67,6 +67,16 @@ def switches(session: Session) -> dict[MailEvent, bool]:
     return {event: not known.is_switchable or saved.get(str(event), True) for event, known in DELIVERED.items()}
 
 
+def check(event: MailEvent, subject: str, body: str) -> None:
+    """Refuse words that this mail could not be written with.
+
+    Raises:
+        MailTextError: there is a placeholder nobody can fill, or the link is missing.
+    """
+    for field, text in (("subject", subject), ("body", body)):
+        wording.check(event, field, text)
+
+
 def save_text(session: Session, event: MailEvent, *, subject: str, body: str, version: int, by: Actor) -> None:
     """Save the words of an event's mail; `version` is the one the form was opened on, 0 for the delivered text.
 
@@ -74,8 +84,7 @@ def save_text(session: Session, event: MailEvent, *, subject: str, body: str, ve
         MailTextError: there is a placeholder nobody can fill, or the link is missing.
         StaleFormError: somebody else saved the text meanwhile.
     """
-    for field, text in (("subject", subject), ("body", body)):
-        wording.check(event, field, text)
+    check(event, subject, body)
     known = delivered(event)
     as_delivered = (subject, body) == (known.subject, known.body)
     _change(session, event, ("", "") if as_delivered else (subject, body), version=version, by=by)

@@ -34,7 +34,7 @@ def check(event: MailEvent, field: str, text: str) -> None:
         MailTextError: there is one.
     """
     names = delivered(event).names
-    allowed = names if field == "body" else {name for name in names if name != "url"}
+    allowed = names if field == "body" else names.keys() - {"url", "page"}
     unknown = [name for name in _PLACEHOLDER.findall(text) if name not in allowed]
     if unknown:
         raise MailTextError(field, unknown[0], sorted(allowed))

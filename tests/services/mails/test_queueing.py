@@ -16,12 +16,14 @@ from creditapp.services import credits, ledger, mails, numbers, renewals, sweeps
 from creditapp.services.actor import SYSTEM
 from creditapp.services.ledger import Posting
 from creditapp.services.mails import issued, texts
+from creditapp.services.mails.catalogue import DELIVERED
 from creditapp.services.renewals import Due
 from tests.factories import (
     actor,
     change_settings,
     close_customer,
     give,
+    make_client,
     make_customer,
     make_invoice,
     make_payment,
@@ -273,3 +275,34 @@ def test_an_invoice_over_nothing_is_not_told_of() -> None:
 
     assert outbox() == []
     assert db.session.execute(select(Product.id)).first() is None
+
+
+def test_who_can_sign_in_is_led_to_the_page_that_a_mail_is_about(app: Flask) -> None:
+    app.config["PUBLIC_URL"] = "https://panel.example"
+    client, nobody = make_client(), make_customer(email="nobody@customer.example")
+
+    bills_made = [make_invoice(who, 4000, with_credit=True) for who in (client.id, nobody)]
+    give(client.id, 500)
+
+    bills = [mail.text for mail in outbox() if mail.event == "invoice_issued"]
+    [credit] = [mail.text for mail in outbox() if mail.event == "credit_received"]
+    assert f"\n\nhttps://panel.example/account/invoices/{bills_made[0]}\n\n" in bills[0]
+    assert "https://" not in bills[1]
+    assert "\n\nhttps://panel.example/account/credit\n\n" in credit
+
+
+def test_nobody_is_led_anywhere_where_no_address_is_known(app: Flask) -> None:
+    make_invoice(make_client().id, 4000, with_credit=True)
+
+    [mail] = outbox()
+    assert "/account" not in mail.text
+    assert "\n\n\n" not in mail.text
+
+
+def test_every_page_that_mails_lead_to_is_there(app: Flask) -> None:
+    pages = {known.page.replace("{invoice}", "1") for known in DELIVERED.values() if known.page}
+
+    with app.test_request_context():
+        found = {app.url_map.bind("").match(page)[0] for page in pages}
+
+    assert found == {"account.credit", "account.invoice"}
