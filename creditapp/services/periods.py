@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 
 from creditapp.models import Cycle
 
 ANCHOR_MAX = 31
 
 
+@lru_cache(maxsize=4096)
 def next_start(start: date, cycle: Cycle, anchor_day: int) -> date:
     """Return the first day of the period that follows the one which begins on `start`.
 

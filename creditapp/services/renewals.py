@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Update, exists, func, select, tuple_, update
@@ -268,7 +269,7 @@ class _Run:
     def _row(self, bill: Bill, sums: Sums, subscribed: _Subscribed, start: date, end: date) -> dict[str, Any]:
         return {
             **self.shared,
-            **{name: getattr(bill, name) for name in _OF_BILL},
+            **dict(zip(_OF_BILL, _of_bill(bill), strict=True)),
             "status": str(bill.status),
             "net_minor": sums.net_minor,
             "tax_minor": sums.tax_minor,
@@ -283,6 +284,7 @@ _OF_BILL = (
     *("customer_id", "id", "total_minor", "eligible_minor", "credit_minor", "paid_minor", "refunded_minor", "due_on"),
     *("paid_at", "closed_at", "payment_started_at", "subscription_id", "events", "version"),
 )
+_of_bill = attrgetter(*_OF_BILL)
 
 
 def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:

@@ -161,7 +161,7 @@ def usable_in(session: Session, account: Account, wanted_minor: int) -> int:
     moment = account.moment(now(session))
 
     def found() -> int:
-        return sum(lot.remaining_minor for lot in account.drawable(moment, expired_too=False))
+        return sum([lot.remaining_minor for lot in account.drawable(moment, expired_too=False)])
 
     if account.has_more_lots and found() < wanted_minor:
         ledger.read_all_lots(session, account)

@@ -52,10 +52,10 @@ def price(lines: Sequence[Line], *, is_gross: bool) -> tuple[list[dict[str, Any]
     if len(lines) > LINES_MAX:
         raise InvoiceAmountError(f"An invoice has at most {LINES_MAX} lines.")
     rows = [{"line": number, **_priced(line, is_gross=is_gross)} for number, line in enumerate(lines, start=1)]
-    net_minor, tax_minor, total_minor = (sum(row[name] for row in rows) for name in _SUMMED)
+    net_minor, tax_minor, total_minor = (sum([row[name] for row in rows]) for name in _SUMMED)
     if not 0 <= total_minor <= AMOUNT_MINOR_MAX:
         raise InvoiceAmountError("The total must not be below zero." if total_minor < 0 else _TOO_MUCH)
-    eligible_minor = sum(row["gross_minor"] for row in rows if row["is_credit_automatic"])
+    eligible_minor = sum([row["gross_minor"] for row in rows if row["is_credit_automatic"]])
     return rows, Sums(net_minor, tax_minor, total_minor, max(0, min(eligible_minor, total_minor)))
 
 
