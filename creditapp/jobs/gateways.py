@@ -12,8 +12,8 @@ from creditapp.db import snapshot, transact_at
 from creditapp.errors import DomainError
 from creditapp.gateways import Gateway, GatewayError, sandbox
 from creditapp.jobs.refunds import send_due
-from creditapp.services import intents
-from creditapp.services.intents import Open
+from creditapp.services import asking, intents
+from creditapp.services.asking import Open
 from creditapp.web.gateways import gateways, hear
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ def run(moment: datetime) -> Asked:
     if not known["sandbox"].problem:
         done.delivered = sandbox.deliver(current_app.config["SANDBOX_KEY"], moment).heard
     with snapshot() as session:
-        opened = intents.to_ask_about(session, moment)
+        opened = asking.to_ask_about(session, moment)
     for intent in opened:
         _ask(known, intent, moment, done)
     done.refunded = send_due(moment, known)
@@ -49,7 +49,7 @@ def run(moment: datetime) -> Asked:
 def _ask(known: dict[str, Gateway], intent: Open, moment: datetime, done: Asked) -> None:
     """Ask how an open payment stands, as if its gateway had told us."""
     if not intent.session_ref:
-        if moment - intent.created_at > intents.NEVER_STARTED:
+        if moment - intent.created_at > asking.NEVER_STARTED:
             _end(intent, moment)
         return
     gateway = known.get(intent.gateway)

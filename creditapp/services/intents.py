@@ -7,7 +7,7 @@ and `customer-number` is what the gateway calls it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, Select, insert, select, update
@@ -33,14 +33,8 @@ if TYPE_CHECKING:
 INTENTS = Base.metadata.tables[PaymentIntent.__tablename__]
 OPEN = (IntentStatus.STARTED, IntentStatus.PENDING)
 FAILURE_CHARS_MAX = 200
-NEVER_STARTED = timedelta(hours=1)
-"""An intent that no gateway has made a page for by then never will: its customer was sent nowhere."""
-POLL_FROM = timedelta(minutes=2)
-"""Call-backs come within seconds; asking sooner would only ask twice."""
-POLLED_MAX = 50
 FAILED = "payment_failed"
 """What the history of an invoice calls it, and the one ending its customer is told of by mail."""
-_MINUTE_S, _HOUR_M = 60, 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +55,6 @@ class Begun:
     @property
     def reference(self) -> str:
         return reference(self.customer_id, self.intent_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """An open intent, as those see it who ask its gateway how it stands."""
-
-    customer_id: int
-    intent_id: int
-    gateway: str
-    session_ref: str
-    created_at: datetime
 
 
 def begin(
@@ -184,23 +167,6 @@ def find(session: Session, customer_id: int, intent_id: int) -> Begun:
     return _begun(_find(session, customer_id, intent_id))
 
 
-def to_ask_about(session: Session, moment: datetime) -> list[Open]:
-    """Return open intents whose gateways should be asked now, at most `POLLED_MAX`: often at first, then hourly."""
-    i = INTENTS.c
-    rows = session.execute(
-        select(i.customer_id, i.id, i.gateway, i.session_ref, i.created_at)
-        .where(i.status.in_(OPEN), i.created_at <= moment - POLL_FROM)
-        .order_by(i.created_at, i.customer_id, i.id)
-    )
-    asked = []
-    for row in rows:
-        if not row.session_ref or _is_turn(row.id, moment - row.created_at):
-            asked.append(Open(*row))
-        if len(asked) == POLLED_MAX:
-            break
-    return asked
-
-
 def reference(customer_id: int, intent_id: int) -> str:
     """Return what a gateway calls a payment of ours."""
     return f"{customer_id}-{intent_id}"
@@ -211,13 +177,6 @@ def read_reference(written: str) -> tuple[int, int] | None:
     customer, dash, intent = written.partition("-")
     known = dash and all(part.isascii() and part.isdigit() and len(part) <= 15 for part in (customer, intent))  # noqa: PLR2004
     return (int(customer), int(intent)) if known else None
-
-
-def _is_turn(intent_id: int, age: timedelta) -> bool:
-    """Return whether this is the minute: every second one, after ten minutes every tenth, after an hour hourly."""
-    minutes = int(age.total_seconds()) // _MINUTE_S
-    step = 2 if minutes < 10 else 10 if minutes < _HOUR_M else _HOUR_M  # noqa: PLR2004
-    return (minutes + intent_id) % step == 0
 
 
 def _end(session: Session, customer_id: int, intent_id: int, action: str, failure: str, by: Actor) -> None:

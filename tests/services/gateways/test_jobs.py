@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from creditapp.db import db, transact
+from creditapp.db import db, snapshot, transact
 from creditapp.gateways import GatewayError, ToldKind, sandbox
 from creditapp.gateways.sandbox import Act
 from creditapp.jobs import gateways as jobs
 from creditapp.models import PaymentIntent
-from creditapp.services import intents
+from creditapp.services import asking, intents
 from creditapp.services.intents import Begun
 from creditapp.web.gateways import gateways, hear
 from creditapp.web.paying import _asked
@@ -74,3 +74,52 @@ def test_a_payment_that_never_got_a_page_fails_after_an_hour(app: Flask) -> None
         jobs.run(soon(minute))
 
     assert outcome(customer, invoice)["invoice"] == ("unpaid", 0, 0, None)
+
+
+def put_open(app: Flask, count: int, begun_at: datetime) -> list[int]:
+    """Let so many customers open a payment page and go away; return the numbers of their payments."""
+    found = []
+    for _ in range(count):
+        customer = make_customer()
+        begun = begin(customer, bill(customer, 1000))
+        opened(app, begun)
+        found.append(begun.intent_id)
+    with db.engine.begin() as connection:
+        mine = intents.INTENTS.c.id.in_(found)
+        connection.execute(update(intents.INTENTS).where(mine).values(created_at=begun_at))
+    return found
+
+
+def asked_at(moment: datetime) -> list[int]:
+    with snapshot() as session:
+        return [one.intent_id for one in asking.to_ask_about(session, moment)]
+
+
+@pytest.mark.money
+def test_each_open_payment_is_asked_about_at_its_pace(app: Flask) -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    fresh, [young], [old] = (put_open(app, 1, noon - timedelta(minutes=age)) for age in (0, 3, 90))
+
+    rounds = [asked_at(noon + timedelta(seconds=60 * minute)) for minute in range(2)]
+    hour = [asked_at(noon + timedelta(seconds=60 * minute)) for minute in range(60)]
+
+    assert sorted(one for each in rounds for one in each if one != old) == [young]
+    assert sum(old in each for each in hour) == 1
+    assert fresh[0] not in rounds[0] + rounds[1]
+
+
+@pytest.mark.slow
+def test_many_abandoned_payments_keep_no_new_one_waiting_and_all_are_asked_about(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paces = tuple((age, step, 2) for age, step, _most in asking._PACES)
+    monkeypatch.setattr(asking, "_PACES", paces)
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    old = put_open(app, 70, noon - timedelta(hours=5))
+    [young] = put_open(app, 1, noon - timedelta(minutes=3))
+
+    rounds = [asked_at(noon + timedelta(minutes=minute)) for minute in range(140)]
+
+    assert max(map(len, rounds)) <= 3
+    assert young in rounds[0] + rounds[1]
+    assert {one for each in rounds for one in each} == {*old, young}
