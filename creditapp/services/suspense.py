@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from creditapp.services.actor import Actor
 
 NOTE_CHARS_MAX = 500
-SHOWN_MAX = 200
 SETTLED = "This has been settled already."
 _SCOPE = "suspense"
 
@@ -51,18 +50,16 @@ class Held:
         return self.kind == ToldKind.CAPTURED and self.payment_id is None
 
 
-def waiting(session: Session) -> list[Held]:
-    """Return what waits, the oldest first, at most `SHOWN_MAX`."""
-    e = GatewayEvent
-    found = session.execute(_select_held().where(e.status == EventStatus.SUSPENSE).order_by(e.id).limit(SHOWN_MAX))
-    return [_held(row) for row in found]
+def select_waiting() -> Select[Any]:
+    """Select what waits, to be ordered by its number: the oldest waits longest. `held` reads each row."""
+    return _select_held().where(GatewayEvent.status == EventStatus.SUSPENSE)
 
 
 def find(session: Session, event_id: int) -> Held | None:
     """Return what waits under this number, or None where nothing does any more."""
     e = GatewayEvent
     row = session.execute(_select_held().where(e.id == event_id, e.status == EventStatus.SUSPENSE)).first()
-    return None if row is None else _held(row)
+    return None if row is None else held(row)
 
 
 def assign(  # noqa: PLR0913  (one argument for each field of the form)
@@ -173,7 +170,8 @@ def _select_held() -> Select[Any]:
     )
 
 
-def _held(row: Row[Any]) -> Held:
+def held(row: Row[Any]) -> Held:
+    """Return a row of `select_waiting` as it is shown."""
     named = read_reference(str(row.facts.get("reference", "")))
     return Held(
         row.id,

@@ -13,6 +13,7 @@ from creditapp.gateways import ToldKind
 from creditapp.gateways.sandbox import Sandbox
 from creditapp.models import AuditRow, PaymentIntent, Role, SandboxCallback, Setting
 from creditapp.web.gateways import gateways, hear, offered, problem_of
+from creditapp.web.lists import PAGE_ROWS
 from creditapp.web.paying import _absolute
 from tests.browser import Browser
 from tests.conftest import SANDBOX_KEY
@@ -115,6 +116,19 @@ def test_money_in_suspense_is_assigned_to_a_customer_and_an_invoice(desk: Browse
     assert amounts(customer, 1) == ("unpaid", 0, 900, 0)
     assert "Nothing waits" in desk.open("/admin/billing/suspense").text
     assert "suspense_assigned" in list(db.session.scalars(select(AuditRow.action)))
+
+
+def test_what_waits_is_paged_the_oldest_first(desk: Browser) -> None:
+    for number in range(PAGE_ROWS + 1):
+        far_end.hold_money(f"ch_{number:03}")
+
+    first = desk.open("/admin/billing/suspense")
+    second = desk.open(first.link("Next"))
+
+    assert ("ch_000" in first.text, f"ch_{PAGE_ROWS:03}" in first.text) == (True, False)
+    assert ("ch_000" in second.text, f"ch_{PAGE_ROWS:03}" in second.text) == (False, True)
+    assert "ch_000" in desk.open(second.link("Previous")).text
+    assert desk.open("/admin/billing/suspense?after=nonsense").status == 200
 
 
 def test_money_that_went_back_while_it_waited_is_taken_back_at_once(desk: Browser) -> None:

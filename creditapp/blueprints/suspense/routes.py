@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, redirect, url_for
+from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.suspense import bp
 from creditapp.blueprints.suspense.forms import AssignForm, DismissForm
 from creditapp.db import db, transact
 from creditapp.errors import CustomerNotFoundError, DomainError, InvoiceNotFoundError, InvoiceStateError
+from creditapp.models import GatewayEvent
 from creditapp.money import currency
 from creditapp.permissions import Permission, requires
 from creditapp.services import numbers, suspense
 from creditapp.services.suspense import Held
+from creditapp.web import urls
 from creditapp.web.fields import refuse
 from creditapp.web.forms import Form
 from creditapp.web.gateways import gateways
-from creditapp.web.lists import Column
+from creditapp.web.lists import Column, Sort, link, make_page, read_cursor, select_page
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.refusals import place
@@ -31,17 +33,26 @@ COLUMNS = (
     Column("Amount", numeric=True),
     Column("Reference"),
 )
+SORT = Sort((GatewayEvent.__table__.c.id,), read=urls.each(urls.whole))
+"""The oldest first: what waits longest is settled first."""
 
 
 @bp.get("/admin/billing/suspense")
 @requires(Permission.PAYMENT_READ)
 def index() -> ResponseReturnValue:
+    cursor = read_cursor(request.args, SORT)
+    found = db.session.execute(select_page(suspense.select_waiting(), SORT, cursor))
     return render_page(
         "suspense/index.html",
         crumbs=[*_crumbs()[:-1], ("Suspense", None)],
-        held=suspense.waiting(db.session()),
+        page=make_page(
+            [suspense.held(row) for row in found],
+            cursor,
+            key_of=lambda one: (one.id,),
+            url=lambda **place: link(url_for("suspense.index"), place),
+            noun="waiting",
+        ),
         columns=COLUMNS,
-        most=suspense.SHOWN_MAX,
         **_words(),
     )
 
