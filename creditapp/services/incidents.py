@@ -177,23 +177,22 @@ def dismiss(session: Session, incident_id: int, *, by: Actor, dismissed: bool = 
 
 
 def lock(session: Session, incident_id: int) -> tuple[Row[*tuple[Any, ...]], Sequence[Row[*tuple[Any, ...]]]]:
-    """Lock the incident's batches by rising id and then the incident, and return it and them.
+    """Lock the incident and then its batches by rising id, and return it and them.
 
     Raises:
         IncidentNotFoundError: there is none of this number.
     """
     b, i = _BATCHES.c, _INCIDENTS.c
+    statement = select(i.id, i.version, i.starts_at, i.ends_at, i.credit_round, i.dismissed_at)
+    incident = session.execute(statement.where(i.id == incident_id).with_for_update()).one_or_none()
+    if incident is None:
+        raise IncidentNotFoundError(incident_id)
     batches = (
         select(b.id, b.kind, b.status, b.issued_at, b.credit_round, b.version)
         .where(b.incident_id == incident_id)
         .order_by(b.id)
     )
-    session.execute(batches.with_for_update()).all()
-    statement = select(i.id, i.version, i.starts_at, i.ends_at, i.credit_round, i.dismissed_at)
-    incident = session.execute(statement.where(i.id == incident_id).with_for_update()).one_or_none()
-    if incident is None:
-        raise IncidentNotFoundError(incident_id)
-    return incident, session.execute(batches).all()  # once more: one may have come before the incident was locked
+    return incident, session.execute(batches.with_for_update()).all()
 
 
 def is_issued(incident: Row[*tuple[Any, ...]], batches: Sequence[Row[*tuple[Any, ...]]]) -> bool:

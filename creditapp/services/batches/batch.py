@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import BatchNotFoundError, BatchStateError
-from creditapp.models import Batch, BatchKind, BatchLine, BatchStatus
+from creditapp.models import Batch, BatchKind, BatchLine, BatchStatus, Incident
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +69,18 @@ def lock(session: Session, batch_id: int) -> BatchRow:
         BatchNotFoundError: there is none of this number.
     """
     return _read(session, batch_id, locked=True)
+
+
+def lock_after_incident(session: Session, batch_id: int) -> BatchRow:
+    """Return the batch, locked after the incident whose credit it takes back: it will begin a new round of it.
+
+    Raises:
+        BatchNotFoundError: there is none of this number.
+    """
+    batch = find(session, batch_id)
+    if batch.kind == BatchKind.REVERSAL and batch.incident_id is not None:
+        session.execute(select(Incident.id).where(Incident.id == batch.incident_id).with_for_update()).one()
+    return lock(session, batch_id)
 
 
 def expect(batch: BatchRow, *statuses: BatchStatus) -> None:

@@ -14,7 +14,7 @@ from creditapp.errors import AccountFrozenError, DomainError
 from creditapp.models import BatchKind, BatchStatus, Kind, Setting
 from creditapp.money import currency
 from creditapp.services.actor import Actor
-from creditapp.services.batches.batch import LINES, BatchRow, entry_key, lock, write
+from creditapp.services.batches.batch import LINES, BatchRow, entry_key, lock_after_incident, write
 from creditapp.services.batches.reversing import end, spent_lines
 from creditapp.services.batches.taking import take_back
 from creditapp.services.credits import rules
@@ -65,7 +65,7 @@ def go_on(session: Session, batch_id: int, *, chunk: int = CHUNK) -> Step:
     A line that is refused is skipped and says why; the others go on. Safe to repeat, to kill, and to run by many at
     once: how far the batch has come moves in the same transaction.
     """
-    batch = lock(session, batch_id)
+    batch = lock_after_incident(session, batch_id)
     if batch.status != BatchStatus.ISSUING:
         return Step(0, 0, goes_on=False)
     if batch.kind == BatchKind.REVERSAL:
@@ -90,9 +90,7 @@ def go_on(session: Session, batch_id: int, *, chunk: int = CHUNK) -> Step:
     return Step(posted, skipped, goes_on=not is_done, to_bill=to_bill)
 
 
-def _lines(
-    session: Session, batch_id: int, after: int, most: int, *, whole_customers: bool
-) -> Sequence[Line]:
+def _lines(session: Session, batch_id: int, after: int, most: int, *, whole_customers: bool) -> Sequence[Line]:
     """Return the next lines to deal with; with `whole_customers`, all of a customer's or none."""
     lines = [Line(*row) for row in run(session, _NEXT(its_batch=batch_id, after=after, most=most + 1))[0].rows]
     if len(lines) <= most:

@@ -8,9 +8,10 @@ from sqlalchemy import delete, func, select
 
 from creditapp.db import now
 from creditapp.errors import BatchCountError, BatchStateError, BatchTooLargeError, ReasonError
-from creditapp.models import BatchKind, BatchPart, BatchStatus, Incident, Reason
+from creditapp.models import BatchKind, BatchPart, BatchStatus, Reason
 from creditapp.services import audit, request_keys
 from creditapp.services.audit import Action
+from creditapp.services.batches import overlaps
 from creditapp.services.batches.batch import BATCHES, LINES, BatchRow, expect, find, lock, write
 from creditapp.services.credits import rules
 from creditapp.statements import run
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from creditapp.services.actor import Actor
+    from creditapp.services.batches.overlaps import Locked
 
 LINES_AT_ONCE = 5000
 """How many lines of a dropped batch go in one transaction."""
@@ -33,16 +35,19 @@ def issue(session: Session, batch_id: int, *, count: int, by: Actor, key: str) -
 
     Raises:
         BatchNotFoundError: there is none of this number.
-        BatchStateError: it has been issued or dropped, has nothing to post, or its incident was reckoned anew.
+        BatchStateError: it has been issued or dropped, has nothing to post, its incident was reckoned anew, or another
+            one that overlaps has been credited since.
         BatchCountError: another number of lines is to be posted.
         BatchTooLargeError, StaffDisabledError: this person may not post all of it.
         ReasonError: the reason has been switched off.
     """
     if request_keys.claim(session, "batch.issue", key, (batch_id, count, by.kind, by.id)) is not None:
         return
-    _check_round(session, find(session, batch_id))
+    incident_id = find(session, batch_id).incident_id
+    incidents = overlaps.lock(session, incident_id) if incident_id is not None else {}
     batch = lock(session, batch_id)
     expect(batch, BatchStatus.READY)
+    _check_round(batch, incidents)
     c = LINES.c
     lines, total_minor = session.execute(
         select(func.count(), func.coalesce(func.sum(c.amount_minor), 0)).where(
@@ -54,6 +59,7 @@ def issue(session: Session, batch_id: int, *, count: int, by: Actor, key: str) -
     if lines != count:
         raise BatchCountError(typed=count, lines=lines)
     check_authority(session, batch_id, by)
+    overlaps.check(session, batch, incidents)
     write(
         session,
         batch,
@@ -157,13 +163,11 @@ def _taken_back(session: Session, batch_id: int) -> bool:
     return session.execute(select(BATCHES.c.id).where(BATCHES.c.reverses_id == batch_id)).first() is not None
 
 
-def _check_round(session: Session, batch: BatchRow) -> None:
-    """Lock the incident, before its batch, and see that it stands as it did when the lines were worked out."""
+def _check_round(batch: BatchRow, incidents: dict[int, Locked]) -> None:
+    """See that the incident stands as it did when the lines were worked out."""
     if batch.incident_id is None:
         return
-    incident = session.execute(
-        select(Incident.credit_round, Incident.dismissed_at).where(Incident.id == batch.incident_id).with_for_update()
-    ).one()
+    incident = incidents[batch.incident_id]
     if incident.dismissed_at is not None:
         raise BatchStateError(batch.id, "is about an incident that has been dismissed.")
     if incident.credit_round != batch.credit_round:
