@@ -10,7 +10,6 @@ from enum import StrEnum
 from creditapp.db import transact, transact_at
 from creditapp.gateways import Gateway, GatewayError, RefusedError, Told, ToldKind
 from creditapp.services import callbacks, numbers, refunds
-from creditapp.services.actor import SYSTEM
 from creditapp.services.refunds import Due
 
 
@@ -41,8 +40,8 @@ def send(one: Due, gateways: Mapping[str, Gateway], moment: datetime | None = No
         answer = _usable(gateways, one.gateway).refund(one.capture_ref, one.amount_minor, one.currency, key=one.key)
     except RefusedError as error:
         transact_at(at, refunds.fail, one.customer_id, one.refund_id, str(error))
-        _follow(one.gateway, one.capture_ref)
-        return Outcome(Sent.FAILED, str(error))
+        problem = _follow(one.gateway, one.capture_ref)
+        return Outcome(Sent.FAILED, " ".join(filter(None, (str(error), problem))))
     except GatewayError as error:
         transact_at(at, refunds.put_off, one.customer_id, one.refund_id, str(error))
         return Outcome(Sent.WAITING, str(error))
@@ -73,7 +72,10 @@ def _usable(gateways: Mapping[str, Gateway], name: str) -> Gateway:
     return gateway
 
 
-def _follow(gateway: str, capture_ref: str) -> None:
-    """Let the books follow what the refund that failed had stood in front of: others that the gateway has told of."""
+def _follow(gateway: str, capture_ref: str) -> str:
+    """Let the books follow what the refund that failed had stood in front of: others that the gateway has told of.
+
+    Return why they could not, in a sentence; it waits in suspense, too.
+    """
     number = transact(numbers.reserve, "invoices")
-    transact(callbacks.follow, gateway, capture_ref, clawback_id=number, by=SYSTEM)
+    return transact(callbacks.follow_up, gateway, capture_ref, clawback_id=number)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, case, func, or_, select, update
 
 from creditapp.db import Base, now
-from creditapp.models import Subscription, SubscriptionStatus
+from creditapp.models import Product, Subscription, SubscriptionStatus
 from creditapp.services.bills.bill import LINES
 from creditapp.services.mails import paid
 
@@ -25,6 +25,7 @@ class Moved:
 
     subscription_id: int
     label: str
+    """What it is for, or its product where nobody has said."""
     period_start: date
     period_end: date
 
@@ -59,11 +60,13 @@ def move_on(session: Session, customer_id: int, invoice_id: int) -> None:
 def moved_by(session: Session, customer_id: int, invoice_id: int) -> list[Moved]:
     """Return the subscriptions that are paid until the end of their period on this invoice, and could be moved back."""
     s, line = SUBSCRIPTIONS.c, LINES.c
+    name = func.coalesce(func.nullif(s.label, ""), Product.name)
     rows = session.execute(
-        select(s.id, s.label, func.min(line.period_start), func.max(line.period_end))
+        select(s.id, name, func.min(line.period_start), func.max(line.period_end))
         .join(LINES, (line.customer_id == s.customer_id) & (line.subscription_id == s.id))
+        .join(Product, Product.id == s.product_id)
         .where(s.customer_id == customer_id, line.invoice_id == invoice_id)
-        .group_by(s.id, s.label, s.paid_until)
+        .group_by(s.id, s.label, Product.name, s.paid_until)
         .having(s.paid_until == func.max(line.period_end))
         .order_by(s.id)
     )

@@ -8,7 +8,7 @@ from creditapp.services.callbacks.captures import CAPTURES, book, follow, paymen
 from creditapp.services.callbacks.events import Taken, is_known, select_events
 from creditapp.services.callbacks.matching import Teller
 from creditapp.services.callbacks.standing import MONEY, Standing, stand
-from creditapp.services.callbacks.taking import take
+from creditapp.services.callbacks.taking import follow_up, take
 
 __all__ = [
     "CAPTURES",
@@ -18,6 +18,7 @@ __all__ = [
     "Teller",
     "book",
     "follow",
+    "follow_up",
     "is_known",
     "payment_key",
     "select_events",

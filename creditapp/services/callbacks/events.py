@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from creditapp.db import Base, now
@@ -117,6 +117,20 @@ def settle(
     else:
         status = EventStatus.IGNORED
     return Taken(event_id, status, problem, customer_id, payment_id)
+
+
+def hold(session: Session, gateway: str, ref: str, problem: str) -> None:
+    """Let the newest event of a payment wait in suspense for this reason. What a person has seen stays as it is."""
+    e = EVENTS.c
+    of_it = (e.gateway == gateway, e.capture_ref == ref)
+    problem = problem[:PROBLEM_CHARS_MAX]
+    seen = select(e.id).where(*of_it, e.status.in_(_SETTLED), e.problem == problem)
+    waits = select(e.id).where(*of_it, e.status == EventStatus.SUSPENSE)
+    newest = session.execute(select(func.max(e.id)).where(*of_it)).scalar_one()
+    if newest is None or session.execute(seen.union(waits).limit(1)).first() is not None:
+        return
+    values = {"status": str(EventStatus.SUSPENSE), "problem": problem}
+    session.execute(update(EVENTS).where(e.id == newest).values(values))
 
 
 def _facts(told: Told) -> dict[str, Any]:

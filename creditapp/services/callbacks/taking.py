@@ -53,6 +53,17 @@ def take(
     return events.settle(session, gateway.name, told, event.id, customer_id, booked_id, problem)
 
 
+def follow_up(session: Session, gateway: str, ref: str, *, clawback_id: int) -> str:
+    """Let the books follow a payment outside of any call-back about it, and return why they could not; empty: done.
+
+    What could not be followed waits in suspense for a person, as it does when a call-back tells of it.
+    """
+    problem = captures.follow(session, gateway, ref, clawback_id=clawback_id, by=SYSTEM)
+    if problem:
+        events.hold(session, gateway, ref, problem)
+    return problem
+
+
 def _book(
     session: Session, gateway: Teller, capture: Row[Any], standing: Standing, found: Match, payment_id: int
 ) -> tuple[int | None, int | None, str]:

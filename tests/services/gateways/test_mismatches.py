@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from creditapp.db import transact
+from creditapp.db import db, transact
 from creditapp.gateways import ToldKind
 from creditapp.models import Customer, CustomerStatus
-from tests.factories import balance_of, close_customer, give, make_customer
+from creditapp.services import callbacks, suspense
+from tests.factories import actor, balance_of, close_customer, give, make_customer, new_key
 from tests.services.gateways.far_end import FarEnd, begin, captured, hear, outcome, told, wordings
 from tests.services.invoices.desk import amounts, bill, use, void
 
@@ -146,3 +148,23 @@ def merge(customer: int, survivor: int) -> None:
         row.status, row.merged_into_id = str(CustomerStatus.MERGED), survivor
 
     transact(change)
+
+
+def test_what_cannot_be_followed_outside_of_a_call_back_waits_for_a_person_once(app: Flask) -> None:
+    customer = make_customer()
+    hear(captured(begin(customer, bill(customer, 1000))))
+    close_customer(customer)
+    with db.engine.begin() as connection:
+        connection.execute(update(callbacks.CAPTURES).values(refunded_minor=300))
+
+    sentences = [transact(callbacks.follow_up, "sandbox", "ch_1", clawback_id=90 + turn) for turn in range(2)]
+
+    assert sentences[0] == sentences[1]
+    assert sentences[0].startswith("What went back of payment #1 could not be followed:")
+    db.session.rollback()
+    [waiting] = db.session.execute(suspense.select_waiting()).all()
+    assert suspense.held(waiting).problem == sentences[0]
+    transact(suspense.dismiss, waiting.id, "Seen", by=actor(), key=new_key())
+    transact(callbacks.follow_up, "sandbox", "ch_1", clawback_id=99)
+    db.session.rollback()
+    assert db.session.execute(suspense.select_waiting()).all() == []
