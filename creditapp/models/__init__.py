@@ -28,6 +28,7 @@ from creditapp.models.downtime import (
     MinuteRule,
     MonthBasis,
     PolicyMethod,
+    downtime_key,
 )
 from creditapp.models.gateway import Capture, EventStatus, GatewayEvent, IntentStatus, PaymentIntent
 from creditapp.models.id_counter import IdCounter
@@ -129,4 +130,5 @@ __all__ = [
     "Staff",
     "Subscription",
     "SubscriptionStatus",
+    "downtime_key",
 ]

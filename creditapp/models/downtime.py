@@ -206,3 +206,8 @@ class IncidentCustomer(Base):
     customer_id: Mapped[int] = mapped_column(
         Id, ForeignKey("customers.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
     )
+
+
+def downtime_key(incident_id: int, subscription_id: int, credit_round: int) -> str:
+    """Return the key under which a subscription is credited for an incident: once in a round, by whatever way."""
+    return f"downtime:{incident_id}:{subscription_id}:{credit_round}"

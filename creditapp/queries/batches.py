@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from creditapp.bulk import pairs
-from creditapp.models import Batch, BatchLine, BatchStatus, CreditEntry, Customer, Incident, Staff
+from creditapp.models import Batch, BatchLine, BatchStatus, CreditEntry, Customer, Incident, Staff, downtime_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def _line(row: Row[Any], seq: int | None) -> Line:
 
 
 def _key(batch: Row[Any], row: Row[Any]) -> str:
-    return row.entry_key or f"downtime:{batch.incident_id}:{row.subscription_id}:{batch.credit_round}"
+    return row.entry_key or downtime_key(batch.incident_id, row.subscription_id, batch.credit_round)
 
 
 def _posted(session: Session, keys: list[tuple[int, str]]) -> dict[tuple[int, str], int]:

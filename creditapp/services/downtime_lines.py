@@ -31,6 +31,7 @@ from creditapp.models import (
     LineFlag,
     Setting,
     SubscriptionStatus,
+    downtime_key,
 )
 from creditapp.queries import affected
 from creditapp.services import audit, customers, incidents, request_keys
@@ -198,11 +199,6 @@ def prepare_chunk(session: Session, batch_id: int) -> bool:
     return has_more
 
 
-def entry_key(incident_id: int, subscription_id: int, credit_round: int) -> str:
-    """Return the key under which a subscription is credited for an incident, once in a round."""
-    return f"downtime:{incident_id}:{subscription_id}:{credit_round}"
-
-
 class _Flags:
     """What somebody should know of the lines of a chunk."""
 
@@ -225,7 +221,7 @@ class _Flags:
     def of(self, row: Row[*tuple[Any, ...]], credit: Credit) -> tuple[LineFlag, str]:
         """Return the flag of a line, the one that weighs most, and what it is about in a sentence."""
         credited = self._credited.get(row.id, ())
-        key = entry_key(self.incident_id, row.id, self.credit_round)
+        key = downtime_key(self.incident_id, row.id, self.credit_round)
         if any(one.key == key or (one.stands and one.incident_id == self.incident_id) for one in credited):
             return LineFlag.CREDITED, "Has been credited for this incident."
         return _in_the_way(row) or self._weighed(row, credit, self._overlap(credited))
@@ -283,7 +279,7 @@ def _line(
         "customer_note": "",
         "ticket_ref": "",
         "row_hash": None,
-        "entry_key": entry_key(flags.incident_id, row.id, flags.credit_round),
+        "entry_key": downtime_key(flags.incident_id, row.id, flags.credit_round),
         "invoice_id": None,
     }
 

@@ -13,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from creditapp.db import db, transact
 from creditapp.errors import BatchNotFoundError, IncidentError, IncidentNotFoundError
-from creditapp.models import Batch, BatchLine, DowntimePolicy, Kind
+from creditapp.models import Batch, BatchLine, DowntimePolicy, Kind, downtime_key
 from creditapp.services import credits, downtime_lines, ledger
-from creditapp.services.downtime_lines import entry_key
 from creditapp.services.ledger import Entry, Posting
 from tests.crowd import together
 from tests.factories import (
@@ -195,7 +194,7 @@ def test_a_subscription_is_credited_once_for_an_incident(app: Flask) -> None:
     customer, other = make_customer(), make_customer()
     subscription, by_hand, open_one = on_web07(customer), on_web07(other), on_web07()
     incident = make_incident(locations=WEB07)
-    seq = post_downtime(customer, subscription, incident, key=entry_key(incident, subscription, 1))
+    seq = post_downtime(customer, subscription, incident, key=downtime_key(incident, subscription, 1))
     post_downtime(other, by_hand, incident)
 
     assert flags(lines_of(make_preview(incident))) == [("credited", False), ("credited", False), ("", True)]

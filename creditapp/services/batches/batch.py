@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import BatchNotFoundError, BatchStateError
-from creditapp.models import Batch, BatchKind, BatchLine, BatchStatus, Incident
+from creditapp.models import Batch, BatchKind, BatchLine, BatchStatus, Incident, downtime_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ def write(session: Session, batch: BatchRow, **values: Any) -> None:  # noqa: AN
 
 def entry_key(batch: BatchRow, own: str, subscription_id: int | None) -> str:
     """Return under which key a line posts: its own, or that of its incident, subscription and round."""
-    return own or f"downtime:{batch.incident_id}:{subscription_id}:{batch.credit_round}"
+    return own or downtime_key(batch.incident_id or 0, subscription_id or 0, batch.credit_round)
 
 
 def unfinished(session: Session) -> Sequence[tuple[int, str, str]]:
