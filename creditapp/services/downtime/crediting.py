@@ -20,9 +20,10 @@ from creditapp.errors import (
     ReasonError,
     SubscriptionNotFoundError,
 )
-from creditapp.models import Cycle, Incident, Kind, Product, Reason, Setting, Subscription
+from creditapp.models import CreditEntry, Cycle, Incident, Kind, Product, Reason, Setting, Subscription, downtime_key
 from creditapp.services import ledger
 from creditapp.services.credits import repeats, rules
+from creditapp.services.credits.undoing import reversed_minor
 from creditapp.services.downtime import policies
 from creditapp.services.downtime.durations import DAY, Duration
 from creditapp.services.downtime.log_line import log_line
@@ -138,12 +139,14 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
         What `work_out` raises.
     """
     incident = _incident(session, ask.incident_id)
-    entry_key = f"downtime:{incident.id}:{ask.subscription_id}:{incident.credit_round}" if incident else key
+    entry_key = downtime_key(incident.id, ask.subscription_id, incident.credit_round) if incident else key
     sent_as = key if incident else ""
     content = ("downtime", *ask.content(), note, customer_note, ticket_ref, by.kind, by.id, sent_as)
     account, panel, asked = _open(session, customer_id, ask, entry_key, content, incident=incident, by=by)
     if account.posted is not None:
         return account.posted
+    if incident:
+        _check_earlier_rounds(session, customer_id, ask.subscription_id, incident)
     worth = work_out(session, customer_id, ask)
     minor = worth.credit.amount_minor
     if minor == 0 or minor != seen_minor:
@@ -200,6 +203,16 @@ def _incident(session: Session, incident_id: int | None) -> Incident | None:
     if incident.dismissed_at is not None:
         raise IncidentError("This incident has been dismissed; choose another, or none.", box="incident")
     return incident
+
+
+def _check_earlier_rounds(session: Session, customer_id: int, subscription_id: int, incident: Incident) -> None:
+    """Refuse where credit of an earlier round stands: what was taken back since was the incident's batch, not this."""
+    e = CreditEntry
+    keys = [downtime_key(incident.id, subscription_id, earlier) for earlier in range(1, incident.credit_round)]
+    its_own = (e.customer_id == customer_id, e.key.in_(keys), reversed_minor() < e.amount_minor)
+    seq = session.execute(select(e.seq).where(*its_own).limit(1)).scalar()
+    if seq is not None:
+        raise AlreadyCreditedError(title=incident.title, reference=ledger.reference(customer_id, seq))
 
 
 def _reason(session: Session) -> int:

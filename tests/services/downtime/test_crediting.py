@@ -138,6 +138,26 @@ def test_no_subscription_is_credited_twice_for_an_incident() -> None:
 
 
 @pytest.mark.money
+def test_what_one_batch_took_back_does_not_let_a_subscription_be_credited_again() -> None:
+    customer_id = make_customer()
+    ask = down(customer_id, incident_id=make_incident())
+    entry = credit(customer_id, ask)
+    transact(_begin_a_new_round, ask.incident_id or 0)
+
+    with pytest.raises(AlreadyCreditedError) as refusal:
+        credit(customer_id, ask, repeat_ok=True)
+
+    assert refusal.value.reference == entry.reference
+    transact(credits.reverse, customer_id, entry.seq, by=actor(), key=new_key())
+    assert not credit(customer_id, ask, repeat_ok=True).replayed
+    assert balance_of(customer_id) == 111
+
+
+def _begin_a_new_round(session: Session, incident_id: int) -> None:
+    session.execute(update(Incident).where(Incident.id == incident_id).values(credit_round=2))
+
+
+@pytest.mark.money
 def test_a_second_credit_for_downtime_is_asked_about_until_the_first_is_reversed() -> None:
     customer_id = make_customer()
     ask = down(customer_id)
