@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import adjust, batching, invoice_pages, invoicing, machine, pages, posting, totals
 from bench.figures import HEADINGS
@@ -28,11 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scales = parser.add_mutually_exclusive_group()
     scales.add_argument("--quick", action="store_const", dest="scale", const=QUICK, help="a few seconds a row")
     scales.add_argument("--full", action="store_const", dest="scale", const=FULL, help="a million customers")
+    parser.add_argument("--big", type=int, help="how many customers there are beside 1,000 (default: by scale)")
     parser.add_argument("--engine", default=",".join(ENGINES), help="sqlite, postgresql or both (default)")
     parser.add_argument("--only", default="", help="beginnings of the names of rows, with commas between")
     options = parser.parse_args(arguments)
     engines, wanted = options.engine.split(","), tuple(options.only.split(","))
     scale = options.scale or USUAL
+    if options.big:
+        scale = replace(scale, big=options.big)
     failed = False
     with Stage() as stage:
         print("\n".join(machine.header(stage.folder)))
