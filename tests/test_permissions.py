@@ -82,6 +82,7 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("account.returned", "GET"): CLIENT,
     ("account.funds", "GET"): CLIENT,
     ("account.funds", "POST"): CLIENT,
+    ("account.cancel_funds", "POST"): CLIENT,
     ("account.products", "GET"): CLIENT,
     ("account.order", "GET"): CLIENT,
     ("account.order", "POST"): CLIENT,

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, cast, func, select
 
-from creditapp.errors import CustomerClosedError, CustomerNotFoundError, TopUpClosedError, TopUpRangeError
+from creditapp.errors import (
+    CustomerClosedError,
+    CustomerNotFoundError,
+    InvoiceNotFoundError,
+    InvoiceStateError,
+    PaymentUnderwayError,
+    TopUpClosedError,
+    TopUpRangeError,
+)
 from creditapp.models import CreditAccount, Invoice, InvoiceKind, InvoiceStatus, Setting, Subscription
 from creditapp.models import SubscriptionStatus as Status
 from creditapp.money import BALANCE_MINOR_MAX
@@ -117,6 +125,30 @@ def ask(session: Session, customer_id: int, invoice_id: int, amount_minor: int, 
     made = invoices.create(session, customer_id, invoice_id, [line], by=by, key=key, kind=InvoiceKind.ADD_FUNDS)
     mails.tell(session, customer_id, made.id)
     return Asked(made.id, made.total_minor, made.replayed)
+
+
+def give_up(session: Session, customer_id: int, invoice_id: int, *, by: Actor, key: str) -> None:
+    """Cancel an Add Funds invoice that nobody is going to pay, so that another amount can be asked for. Repeatable.
+
+    Raises:
+        InvoiceNotFoundError: the customer has no such invoice.
+        InvoiceStateError: it adds no funds, or has been paid.
+        PaymentUnderwayError: a payment of it has been begun, and may still come.
+    """
+    a, i = CreditAccount, Invoice
+    session.execute(select(a.customer_id).where(a.customer_id == customer_id).with_for_update())
+    found = session.execute(
+        select(i.kind, i.status, i.total_minor, i.payment_started_at)
+        .where(i.customer_id == customer_id, i.id == invoice_id)
+        .with_for_update()
+    ).one_or_none()
+    if found is None:
+        raise InvoiceNotFoundError(invoice_id)
+    if found.kind != InvoiceKind.ADD_FUNDS:
+        raise InvoiceStateError(invoice_id, "adds no funds.")
+    if found.payment_started_at is not None and found.status == InvoiceStatus.UNPAID:
+        raise PaymentUnderwayError(invoice_id=invoice_id, amount_minor=found.total_minor)
+    invoices.cancel(session, customer_id, invoice_id, by=by, key=key)
 
 
 def _has_active_order(session: Session, customer_id: int) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from creditapp.db import Base, db, transact
 from creditapp.models import Customer, InvoiceKind
 from creditapp.permissions import CUSTOMER_ONLY
-from creditapp.services import promos
+from creditapp.services import intents, promos
 from creditapp.services.invoices import Line
 from creditapp.services.promos import PromoFields
 from creditapp.web import pdf
@@ -34,6 +34,8 @@ from tests.factories import (
     new_key,
     reason_named,
 )
+from tests.services.gateways.far_end import begin
+from tests.services.invoices.desk import amounts, bill, pay
 
 VOLATILE = {"rate_windows", "log_in_sessions"}
 
@@ -264,7 +266,9 @@ def test_a_promo_code_pays_for_its_own_order(browser: Browser) -> None:
 
     assert "The code SPRING brings $10.00 of credit at once" in summary.text
     assert (refused.status, len(refused.errors("code"))) == (422, 1)
-    assert placed.flashes == ["Thank you for your order. $10.00 of your credit was used."]
+    assert placed.flashes == [
+        "Thank you for your order. The code SPRING brings $10.00 of credit at once. $10.00 of your credit was used."
+    ]
     assert "$20.00 is to be paid" in placed.text
 
 
@@ -332,6 +336,64 @@ def test_funds_are_asked_for_within_limits_and_paid_with_money(browser: Browser)
     assert "Funds are added with money, not with credit." in paying.text
     assert "is still unpaid" in browser.open("/account/funds").text
     assert balance_of(client.id) == 1000
+
+
+def test_an_amount_that_was_mistyped_can_be_cancelled_and_asked_for_anew(browser: Browser) -> None:
+    client = make_client()
+    browser.enter(client)
+    invoice = browser.submit("/account/funds", amount="500").path.split("/")[3]
+
+    waiting = browser.open("/account/funds")
+    again = browser.submit(waiting, form=f"Cancel invoice #{invoice}")
+
+    assert again.flashes == [f"Invoice #{invoice} was cancelled. Nothing is to be paid for it."]
+    assert browser.submit(again, amount="50").path.endswith("/pay")
+    twice = browser.submit(waiting, form=f"Cancel invoice #{invoice}")
+    assert twice.path == "/account/funds"
+
+
+def test_funds_under_payment_and_what_adds_none_are_not_cancelled(browser: Browser) -> None:
+    client, other = make_client(), make_client()
+    browser.enter(client)
+    invoice = int(browser.submit("/account/funds", amount="50").path.split("/")[3])
+    waiting = browser.open("/account/funds")
+    begin(client.id, invoice)
+
+    refused = browser.submit(waiting, form=f"Cancel invoice #{invoice}")
+
+    assert (refused.status, len(refused.summary)) == (422, 1)
+    assert amounts(client.id, invoice)[0] == "unpaid"
+    hosting, theirs = bill(client.id, 1000), bill(other.id, 1000, kind=InvoiceKind.ADD_FUNDS)
+    token = {"csrf_token": waiting.value("csrf_token"), "submission": waiting.value("submission")}
+    answers = [browser.post(f"/account/funds/{number}/cancellation", token).status for number in (hosting, theirs)]
+    assert answers == [422, 404]
+    assert amounts(client.id, hosting)[0] == amounts(other.id, theirs)[0] == "unpaid"
+
+
+def test_paid_funds_say_what_the_balance_is_now(browser: Browser) -> None:
+    client = make_client(1000)
+    browser.enter(client)
+    invoice = int(browser.submit("/account/funds", amount="50").path.split("/")[3])
+    assert "Pay by" in browser.open(f"/account/invoices/{invoice}/pay").text
+    pay(client.id, 5000, invoice)
+
+    page = browser.open(f"/account/invoices/{invoice}/return")
+
+    assert "Your balance is now $60.00." in page.text
+
+
+def test_what_is_paid_and_not_certain_yet_is_not_asked_for_again(browser: Browser) -> None:
+    client = make_client()
+    browser.enter(client)
+    invoice = bill(client.id, 1000)
+    assert "Pay $10.00" in browser.open(f"/account/invoices/{invoice}").buttons
+    begun = begin(client.id, invoice)
+    transact(intents.note_pending, client.id, begun.intent_id)
+
+    page = browser.open(f"/account/invoices/{invoice}")
+
+    assert "Pay $10.00" not in page.buttons
+    assert "we have not heard yet that the money has come" in page.text
 
 
 def test_no_funds_are_added_while_credits_are_off(browser: Browser) -> None:

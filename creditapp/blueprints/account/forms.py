@@ -100,8 +100,12 @@ class PayForm(Form):
     gateway = RadioField("Pay the rest by", choices=[], validate_choice=False)
     submission = SubmissionField()
 
-    def offer(self, most_minor: int, choices: list[tuple[str, str]]) -> None:
-        """Offer what there is now; on a page that was not sent yet, credit is ticked and the first way chosen."""
+    def offer(self, most_minor: int, choices: list[tuple[str, str]], *, is_rest: bool) -> None:
+        """Offer what there is now; on a page that was not sent yet, credit is ticked and the first way chosen.
+
+        `is_rest`: credit pays a part, or has paid one.
+        """
+        self.gateway.label.text = "Pay the rest by" if is_rest else "Pay by"
         self.gateway.choices = choices
         self.offered = {value for value, _label in choices}
         if not self.is_submitted() and not self.from_draft:
@@ -127,6 +131,12 @@ class FundsForm(Form):
     """How much is paid in ahead."""
 
     amount = AmountField("Amount")
+    submission = SubmissionField()
+
+
+class CancelFundsForm(Form):
+    """The button that cancels what was asked for and not paid."""
+
     submission = SubmissionField()
 
 

@@ -6,8 +6,8 @@ from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.account import bp
-from creditapp.blueprints.account.finding import own_profile
-from creditapp.blueprints.account.forms import FundsForm
+from creditapp.blueprints.account.finding import own_invoice_or_404, own_profile
+from creditapp.blueprints.account.forms import CancelFundsForm, FundsForm
 from creditapp.db import db, transact
 from creditapp.errors import DomainError, TopUpRangeError
 from creditapp.permissions import customer_only
@@ -42,5 +42,31 @@ def funds() -> ResponseReturnValue:
             if asked.replayed:
                 notify("This invoice had been made already.", kind="info")
             return redirect(url_for("account.pay", invoice_id=asked.invoice_id), 303)
-    limits = top_ups.limits(db.session(), current_client().id)
-    return render_page("account/funds.html", form, status=status, customer=own_profile(), limits=limits)
+    return _page(form, status=status)
+
+
+@bp.route("/funds/<id:invoice_id>/cancellation", methods=["POST"])
+@customer_only
+def cancel_funds(invoice_id: int) -> ResponseReturnValue:
+    """Cancel what was asked for and is not going to be paid: another amount can be chosen then."""
+    invoice, form = own_invoice_or_404(invoice_id), CancelFundsForm()
+    if not form.validate_on_submit():
+        return _page(FundsForm(sent=False), form)
+    try:
+        transact(top_ups.give_up, invoice.customer_id, invoice.id, by=current_actor(), key=form.submission.key)
+    except DomainError as error:
+        return _page(FundsForm(sent=False), form, status=place(form, error))
+    notify(f"Invoice #{invoice_id} was cancelled.", "Nothing is to be paid for it.")
+    return redirect(url_for("account.funds"), 303)
+
+
+def _page(form: FundsForm, cancelling: CancelFundsForm | None = None, *, status: int = 200) -> ResponseReturnValue:
+    return render_page(
+        "account/funds.html",
+        cancelling or form,
+        status=status,
+        funds_form=form,
+        cancel_form=cancelling or CancelFundsForm(sent=False),
+        customer=own_profile(),
+        limits=top_ups.limits(db.session(), current_client().id),
+    )

@@ -70,6 +70,7 @@ def invoice_pdf(invoice_id: int) -> ResponseReturnValue:
 
 def invoice_context(facts: InvoiceFacts) -> dict[str, Any]:
     """Return what the page about an invoice, and its print, say of it."""
+    underway = account.newest_intent(db.session(), facts.customer_id, facts.id) if facts.payment_started_at else None
     return {
         "invoice": facts,
         "kind": InvoiceKind(facts.kind).label,
@@ -79,10 +80,8 @@ def invoice_context(facts: InvoiceFacts) -> dict[str, Any]:
         "parts": queries.paid_parts(db.session(), facts.customer_id, facts.id, zone=current_panel().zone),
         "part_columns": PART_COLUMNS,
         "method_words": method_words,
-        "can_pay": facts.status == InvoiceStatus.UNPAID,
-        "underway": account.newest_intent(db.session(), facts.customer_id, facts.id)
-        if facts.payment_started_at
-        else None,
+        "can_pay": facts.status == InvoiceStatus.UNPAID and (underway is None or underway.status != "pending"),
+        "underway": underway,
         "pdf_url": url_for("account.invoice_pdf", invoice_id=facts.id) if pdf.is_available() else None,
     }
 

@@ -82,10 +82,14 @@ def _go_on(placed: Placed) -> ResponseReturnValue:
     if placed.replayed:
         notify("This order had been placed already; nothing was ordered twice.", kind="info")
     else:
-        notify("Thank you for your order.", used)
+        notify("Thank you for your order.", " ".join(filter(None, (_brings(placed), used))))
     if placed.status == "unpaid":
         return redirect(url_for("account.pay", invoice_id=placed.invoice_id, credit="no"), 303)
     return redirect(url_for("account.invoice", invoice_id=placed.invoice_id), 303)
+
+
+def _brings(placed: Placed) -> str:
+    return brings_words(placed.brings) if placed.brings else ""
 
 
 def _line(product: Sold, form: OrderForm) -> OrderLine:

@@ -9,6 +9,7 @@ from creditapp.blueprints.account import bp, ways
 from creditapp.blueprints.account.finding import own_invoice_or_404, own_profile
 from creditapp.blueprints.account.forms import PayForm
 from creditapp.blueprints.account.ways import Way
+from creditapp.blueprints.invoices.detail import is_overdue
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.gateways import GatewayError
@@ -44,7 +45,8 @@ def pay(invoice_id: int) -> ResponseReturnValue:
     invoice = own_invoice_or_404(invoice_id)
     form, choices = PayForm(), ways.offered()
     decision = _decision(invoice)
-    form.offer(decision.amount_minor, [(way.name, way.label) for way in choices])
+    ways_on = [(way.name, way.label) for way in choices]
+    form.offer(decision.amount_minor, ways_on, is_rest=decision.amount_minor + invoice.credit_minor > 0)
     if request.method == "GET" or not form.validate():
         return redirect(_url(invoice)) if invoice.status != InvoiceStatus.UNPAID else _page(invoice, form)
     is_new = invoice.status == InvoiceStatus.UNPAID
@@ -95,7 +97,7 @@ def returned(invoice_id: int) -> ResponseReturnValue:
     """Say what has become of a payment by what the books say; what the gateway put into the address is not read."""
     invoice = own_invoice_or_404(invoice_id)
     intent = account.newest_intent(db.session(), invoice.customer_id, invoice.id)
-    return render_page("account/returned.html", invoice=invoice, intent=intent)
+    return render_page("account/returned.html", invoice=invoice, intent=intent, customer=own_profile())
 
 
 def _decision(invoice: InvoiceFacts) -> Decision:
@@ -149,6 +151,7 @@ def _page(invoice: InvoiceFacts, form: PayForm, *, status: int = 200) -> Respons
         customer=own_profile(),
         most_minor=most_minor,
         rest_minor=invoice.due_minor - most_minor,
+        is_late=is_overdue(invoice.status, invoice.due_on),
         why_not="" if most_minor else _NO_CREDIT.get(decision.why[0], "No credit can be used on this invoice."),
         underway=account.newest_intent(db.session(), invoice.customer_id, invoice.id)
         if invoice.payment_started_at

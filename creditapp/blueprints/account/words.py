@@ -23,7 +23,7 @@ _PLAIN = {
 _OF_INVOICE = {
     Kind.APPLIED: "Used for invoice #{}",
     Kind.UNAPPLIED: "Given back from invoice #{}",
-    Kind.RETURNED: "Given back: invoice #{} was cancelled",
+    Kind.RETURNED: "Given back from invoice #{}",
     Kind.INVOICE_REFUND: "Refund of invoice #{}",
     Kind.OVERPAYMENT: "Overpaid on invoice #{}",
     Kind.DUPLICATE_PAYMENT: "Invoice #{} was paid twice",
