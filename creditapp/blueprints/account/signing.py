@@ -6,7 +6,7 @@ import math
 import time
 from datetime import UTC, datetime
 
-from flask import redirect, request, session, url_for
+from flask import current_app, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
@@ -88,11 +88,15 @@ def sign_out() -> ResponseReturnValue:
 def forgotten() -> ResponseReturnValue:
     """Send a link to whoever it is. The answer is the same whether anybody is known by the address."""
     form = ForgottenForm()
+    sends_mail = bool(current_app.config["SMTP_URL"]) and account.sends_mail(db.session())
     if form.validate_on_submit():
         transact(client_access.ask_reset, form.email.text, link=_reset_link, address=request.remote_addr or "")
-        notify("If you have a log-in with this address, a mail is on its way.", "Its link works for 30 minutes.")
+        if sends_mail:
+            notify("If you have a log-in with this address, a mail is on its way.", "Its link works for 30 minutes.")
+        else:
+            notify("No mails are sent from here at the moment.", "Ask us for a new link, please.", kind="warning")
         return redirect(url_for("account.sign_in"))
-    return render_page("account/forgotten.html", form, sends_mail=account.sends_mail(db.session()))
+    return render_page("account/forgotten.html", form, sends_mail=sends_mail)
 
 
 @bp.route("/invitations/<token>", methods=["GET", "POST"])
