@@ -1,15 +1,15 @@
-"""Payments through the sandbox for the demo: some that went well, one paid twice, one in suspense."""
+"""How customers of the demo pay: some have paid through the sandbox, one of them twice, one too little."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from creditapp.db import snapshot, transact_at
 from creditapp.gateways.protocol import Told, ToldKind
-from creditapp.models import Customer, CustomerStatus, Invoice, InvoiceKind, InvoiceStatus
+from creditapp.models import Customer, CustomerStatus, Invoice, InvoiceKind, InvoiceStatus, Setting
 from creditapp.services import actor, callbacks, intents, numbers
 from creditapp.services.intents import Begun
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Row
+    from sqlalchemy.orm import Session
 
+BANK_DETAILS = "Kite Hosting\nBank of Examples, Demo Street 1\nIBAN XX00 0000 0000 0000 00\nNo money can be sent here."
 PAID = 4
 """So many customers pay by card, the first of them twice; the next pays too little."""
 
@@ -30,7 +32,8 @@ class _Card:
 
 
 def create(ends: datetime) -> None:
-    """Let a few customers pay what they owe by card, in the last days before `ends`."""
+    """Offer bank transfer, and let a few customers pay what they owe by card, in the last days before `ends`."""
+    transact_at(ends, _set_bank_details)
     for number, (customer_id, invoice_id) in enumerate(_owing()):
         moment = ends - timedelta(hours=3 * (PAID + 1 - number))
         intent_id = transact_at(moment, numbers.reserve, "intents")
@@ -51,6 +54,12 @@ def create(ends: datetime) -> None:
         _tell(begun, later, begun.amount_minor, "one")
         if number == 0:
             _tell(begun, later, begun.amount_minor, "two")
+
+
+def _set_bank_details(session: Session) -> None:
+    """Let customers pay by bank transfer, too."""
+    values = {"bank_details": BANK_DETAILS, "version": Setting.version + 1}
+    session.execute(update(Setting).where(Setting.id == 1).values(**values))
 
 
 def _tell(begun: Begun, moment: datetime, amount_minor: int, which: str) -> None:
