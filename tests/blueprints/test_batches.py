@@ -11,6 +11,7 @@ from creditapp.db import transact
 from creditapp.jobs import batches as job
 from creditapp.models import Role
 from creditapp.services import batches
+from creditapp.web.lists import encode_cursor
 from tests.browser import Browser
 from tests.factories import balance_of, close_customer, limit_role, make_customer, make_invoice, make_staff
 from tests.services.batches.desk import issue, lines_of, look, make_batch, take_back
@@ -177,3 +178,14 @@ def test_a_batch_that_is_not_there_is_not_found(browser: Browser) -> None:
     browser.sign_in(make_staff(Role.AGENT))
 
     assert browser.client.get(page_of(99)).status_code == 404
+
+
+@pytest.mark.money
+@pytest.mark.parametrize("place", [["abc"], [None], [10**30], [[1]], ["é"]])
+def test_a_place_in_a_list_that_makes_no_sense_is_its_beginning(browser: Browser, place: list[object]) -> None:
+    batch_id = make_batch([(make_customer(), 111)])
+    issue(batch_id, 1)
+    browser.sign_in(make_staff(Role.AUDITOR))
+
+    for path, table in ((page_of(batch_id), "lines"), (LIST, "batches")):
+        assert browser.open(f"{path}?after={encode_cursor(place)}").rows(table)

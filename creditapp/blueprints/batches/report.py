@@ -16,6 +16,7 @@ from creditapp.models import BatchKind, BatchLine, BatchStatus
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import batches as queries
 from creditapp.services.ledger import reference
+from creditapp.web import urls
 from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.lists import Column, Page, Sort, link, make_page, read_cursor
 from creditapp.web.pages import render_page
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from creditapp.queries.batches import Line
 
 ROWS = 50
-BY_LINE = Sort((BatchLine.__table__.c.line,))
+BY_LINE = Sort((BatchLine.__table__.c.line,), read=urls.each(urls.whole))
 COLUMNS = (
     Column("Line", numeric=True),
     Column("User"),

@@ -18,6 +18,7 @@ from creditapp.models import Batch, BatchKind, BatchStatus
 from creditapp.permissions import Permission, requires
 from creditapp.queries import batches as queries
 from creditapp.services import batches
+from creditapp.web import urls
 from creditapp.web.fields import refuse
 from creditapp.web.lists import Column, Sort, link, make_page, read_cursor, select_page
 from creditapp.web.notices import notify
@@ -37,7 +38,7 @@ COLUMNS = (
     Column("Lines", numeric=True),
     Column("Posted", numeric=True),
 )
-NEWEST = Sort((Batch.__table__.c.id,), descending=True)
+NEWEST = Sort((Batch.__table__.c.id,), descending=True, read=urls.each(urls.whole))
 
 
 @bp.get("/admin/billing/batches")
