@@ -211,6 +211,14 @@ def test_users_come_from_a_file(agent: Browser) -> None:
     assert refused.errors("file") == ["This is no CSV file in UTF-8; save it as “CSV UTF-8” and try again."]
 
 
+@pytest.mark.money
+@pytest.mark.parametrize("content", [b"\x00", b"customer\n1\x00\n", b"email\nx@\x01y\n"])
+def test_a_file_with_what_no_text_holds_is_refused(agent: Browser, content: bytes) -> None:
+    refused = agent.submit(NEW, form="Save", lasted="1 h", file=(BytesIO(content), "users.csv"))
+
+    assert refused.errors("file") == ["This is no CSV file in UTF-8; save it as “CSV UTF-8” and try again."]
+
+
 def test_a_long_list_of_users_is_kept_unseen(agent: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("creditapp.blueprints.incidents.forms.SHOWN_MAX", 1)
     incident = make_incident(customer_ids=(make_customer(), make_customer()))

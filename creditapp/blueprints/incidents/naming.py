@@ -16,6 +16,9 @@ HEADS = {
     *("email", "e mail", "email address"),
 }
 _BETWEEN = re.compile(r"[\s,;]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""What no text holds: PostgreSQL takes no NUL, and no page can show one."""
+_NO_CSV = "This is no CSV file in UTF-8; save it as “CSV UTF-8” and try again."
 
 
 class NamingError(ValueError):
@@ -38,7 +41,9 @@ def words_of_file(content: bytes) -> list[str]:
         first = text.partition("\n")[0]
         rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count)))
     except (UnicodeDecodeError, csv.Error):
-        raise NamingError("This is no CSV file in UTF-8; save it as “CSV UTF-8” and try again.") from None
+        raise NamingError(_NO_CSV) from None
+    if _CONTROLS.search(text):
+        raise NamingError(_NO_CSV)
     heads = [re.sub(r"[\s_-]+", " ", head).strip().casefold() for head in (rows[0] if rows else [])]
     place = next((place for place, head in enumerate(heads) if head in HEADS), None)
     if place is not None:
