@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter, RequestLimit
 from flask_login import current_user
 from limits.storage import Storage
@@ -23,8 +27,12 @@ from creditapp.text import TextError, clean
 
 log = structlog.get_logger(__name__)
 
+View = Callable[..., ResponseReturnValue]
+
 EXPORTS = "30 per minute"
 IMPORTS = "20 per minute"
+_SIGNED_IN = 302
+"""Whoever gets in is sent on."""
 
 
 class DatabaseStorage(Storage):
@@ -112,6 +120,36 @@ def from_a_known_address() -> bool:
     email, address = _email(), request.remote_addr or ""
     kind = LogInKind.CUSTOMER if at_client_door() else LogInKind.STAFF
     return bool(email) and known_addresses.is_known(db.session(), email, address, datetime.now(UTC), kind=kind)
+
+
+def sign_in_limits(view: View) -> View:
+    """Slow down who tries passwords at a door: by address, by account from unknown addresses, and by both.
+
+    Who gets in costs nothing of it.
+    """
+    for limit in (
+        limiter.limit("100 per hour", key_func=by_address, methods=["POST"], deduct_when=_failed),
+        limiter.limit(
+            "1000 per day", key_func=by_account, methods=["POST"], deduct_when=_failed, exempt_when=from_a_known_address
+        ),
+        limiter.limit(
+            "10 per minute; 30 per hour", key_func=by_account_and_address, methods=["POST"], deduct_when=_failed
+        ),
+    ):
+        view = limit(view)
+    return view
+
+
+def wait() -> tuple[int, str]:
+    """Return for how many seconds the limit that was just hit holds, and the sentence that says so."""
+    limit = limiter.current_limit
+    wait_s = min(max(1, math.ceil(limit.reset_at - time.time())), limit.limit.get_expiry()) if limit else 60
+    minutes = math.ceil(wait_s / 60)
+    return wait_s, f"Too many tries. Wait {'a minute' if minutes == 1 else f'{minutes} minutes'}, then try again."
+
+
+def _failed(response: ResponseReturnValue) -> bool:
+    return getattr(response, "status_code", 0) != _SIGNED_IN
 
 
 def _email() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from datetime import UTC, datetime
 
 from flask import current_app, redirect, request, session, url_for
@@ -22,25 +20,20 @@ from creditapp.services import client_access, passwords
 from creditapp.services import sign_in as sign_ins
 from creditapp.services.actor import customer
 from creditapp.services.client_access import SESSION_MAX
-from creditapp.web import sessions
+from creditapp.web import sessions, throttle
 from creditapp.web.addresses import address_of
 from creditapp.web.fields import refuse_form
 from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
-from creditapp.web.throttle import by_account, by_account_and_address, by_address, from_a_known_address, limiter
+from creditapp.web.throttle import by_account, by_address, limiter, sign_in_limits
 
 BODY_MAX = 64 * 1024
 LINKS = "60 per hour"
 """So often an address may open or use a link; guessing one would take longer than the world has."""
 _WRONG = "This email and password do not belong together."
-_SLOW_DOWN = "Too many tries. Wait {}, then try again."
 _GONE = 404
-
-
-def _failed(response: ResponseReturnValue) -> bool:
-    return getattr(response, "status_code", 0) != 302  # noqa: PLR2004  (signed in)
 
 
 @bp.before_request
@@ -50,11 +43,7 @@ def _keep_it_small() -> None:
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 @public
-@limiter.limit("100 per hour", key_func=by_address, methods=["POST"], deduct_when=_failed)
-@limiter.limit(
-    "1000 per day", key_func=by_account, methods=["POST"], deduct_when=_failed, exempt_when=from_a_known_address
-)
-@limiter.limit("10 per minute; 30 per hour", key_func=by_account_and_address, methods=["POST"], deduct_when=_failed)
+@sign_in_limits
 def sign_in() -> ResponseReturnValue:
     form = ClientSignInForm()
     if request.method == "GET":
@@ -141,10 +130,7 @@ def _choose_password(token: str, purpose: LinkPurpose) -> ResponseReturnValue:
 
 @bp.errorhandler(RateLimitExceeded)
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
-    limit = limiter.current_limit
-    wait_s = min(max(1, math.ceil(limit.reset_at - time.time())), limit.limit.get_expiry()) if limit else 60
-    minutes = math.ceil(wait_s / 60)
-    sentence = _SLOW_DOWN.format("a minute" if minutes == 1 else f"{minutes} minutes")
+    wait_s, sentence = throttle.wait()
     forms = {"account.sign_in": ClientSignInForm, "account.forgotten": ForgottenForm}
     kind = forms.get(request.endpoint or "")
     if kind is None:

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import math
-import time
-
 from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
@@ -15,18 +12,13 @@ from creditapp.permissions import public, signed_in
 from creditapp.services import passwords
 from creditapp.services import sign_in as sign_ins
 from creditapp.services.actor import staff
-from creditapp.web import sessions
+from creditapp.web import sessions, throttle
 from creditapp.web.forms import BareForm
 from creditapp.web.pages import render_page
-from creditapp.web.throttle import by_account, by_account_and_address, by_address, from_a_known_address, limiter
+from creditapp.web.throttle import sign_in_limits
 
 SIGN_IN_BODY_MAX = 64 * 1024
 _WRONG = "This email and password do not belong together."
-_SLOW_DOWN = "Too many tries. Wait {}, then try again."
-
-
-def _failed(response: ResponseReturnValue) -> bool:
-    return getattr(response, "status_code", 0) != 302  # noqa: PLR2004  (signed in)
 
 
 @bp.before_request
@@ -49,11 +41,7 @@ def healthy() -> ResponseReturnValue:
 
 @bp.route("/sign-in", methods=["GET", "POST"])
 @public
-@limiter.limit("100 per hour", key_func=by_address, methods=["POST"], deduct_when=_failed)
-@limiter.limit(
-    "1000 per day", key_func=by_account, methods=["POST"], deduct_when=_failed, exempt_when=from_a_known_address
-)
-@limiter.limit("10 per minute; 30 per hour", key_func=by_account_and_address, methods=["POST"], deduct_when=_failed)
+@sign_in_limits
 def sign_in() -> ResponseReturnValue:
     form = SignInForm()
     if request.method == "GET":
@@ -83,10 +71,8 @@ def sign_out() -> ResponseReturnValue:
 @bp.errorhandler(RateLimitExceeded)
 def _too_many(_error: RateLimitExceeded) -> ResponseReturnValue:
     form = SignInForm()
-    limit = limiter.current_limit
-    wait_s = min(max(1, math.ceil(limit.reset_at - time.time())), limit.limit.get_expiry()) if limit else 60
-    minutes = math.ceil(wait_s / 60)
-    form.form_errors = [_SLOW_DOWN.format("a minute" if minutes == 1 else f"{minutes} minutes")]
+    wait_s, sentence = throttle.wait()
+    form.form_errors = [sentence]
     page, status = render_page("auth/sign_in.html", form, status=429)
     return page, status, {"Retry-After": str(wait_s)}
 
