@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import BatchNotFoundError, BatchStateError
-from creditapp.models import Batch, BatchKind, BatchLine, BatchStatus, Incident, downtime_key
+from creditapp.models import Batch, BatchKind, BatchLine, BatchPart, BatchStatus, Incident, downtime_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,14 +110,15 @@ def entry_key(batch: BatchRow, own: str, subscription_id: int | None) -> str:
 def unfinished(session: Session) -> Sequence[tuple[int, str, str]]:
     """Return id, kind and status of the batches that a job has to go on with, the oldest first.
 
-    Those that were dropped are among them until their lines have gone.
+    Those that were dropped are among them until their lines and their file have gone.
     """
     has_lines = select(LINES.c.line).where(LINES.c.batch_id == BATCHES.c.id).exists()
+    has_file = select(BatchPart.part).where(BatchPart.batch_id == BATCHES.c.id).exists()
     statement = (
         select(BATCHES.c.id, BATCHES.c.kind, BATCHES.c.status)
         .where(
             BATCHES.c.status.in_([str(status) for status in UNFINISHED]),
-            (BATCHES.c.status != str(BatchStatus.DROPPED)) | has_lines,
+            (BATCHES.c.status != str(BatchStatus.DROPPED)) | has_lines | has_file,
         )
         .order_by(BATCHES.c.id)
     )
