@@ -116,6 +116,17 @@ def test_a_file_is_judged_and_then_posted_as_one_batch(app: Flask) -> None:
 
 
 @pytest.mark.money
+def test_a_file_that_was_dropped_before_it_was_judged_is_forgotten(app: Flask) -> None:
+    batch_id = upload(file_of(f"{make_customer()},12.50,Courtesy,,,,"))
+    transact(batches.drop, batch_id, by=actor(), key=new_key())
+
+    jobs.run()
+
+    db.session.rollback()
+    assert db.session.execute(select(func.count()).select_from(BatchPart)).scalar_one() == 0
+
+
+@pytest.mark.money
 def test_the_same_file_again_posts_nothing(app: Flask) -> None:
     one = make_customer(external_id="P-1", email="ana@kite.example")
     content = file_of("P-1,5,Courtesy,,,,", "P-1,6,Courtesy,,,,A-1")
@@ -149,6 +160,21 @@ def test_two_files_that_were_judged_before_either_was_posted_post_a_line_once(ap
     done = post(second)
 
     assert (done.posted, done.skipped, balance_of(one)) == (0, 1, 500)
+
+
+@pytest.mark.money
+def test_taking_a_file_back_undoes_what_its_lines_took_of_one_another(app: Flask) -> None:
+    one = make_customer()
+    batch_id = prepare(file_of(f"{one},10,Courtesy,,,,", f"{one},-4,Entered by mistake,,,,", f"{one},1,Courtesy,,,,"))
+    post(batch_id)
+    assert balance_of(one) == 700
+
+    reversal_id = transact(batches.reverse, batch_id, count=3, bill_spent_too=True, by=actor(), key=new_key())
+    jobs.run_one(reversal_id)
+
+    assert balance_of(one) == 0
+    assert transact(batches.spent_lines, reversal_id) == 0
+    assert batch(reversal_id).posted_minor == -700
 
 
 @pytest.mark.money

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,9 +45,11 @@ class _Given:
         """What has neither been taken back before nor lapsed."""
         return abs(self.amount_minor) - self.reversed_minor - self.expired_minor
 
-    @property
-    def taken_minor(self) -> int:
-        return self.left_minor if self.unused_minor is None else min(self.left_minor, self.unused_minor)
+    def taken_minor(self, returned_minor: int) -> int:
+        """What can be taken back, so much of it having been given back to its lot just now."""
+        if self.unused_minor is None:
+            return self.left_minor
+        return min(self.left_minor, self.unused_minor + returned_minor)
 
     @property
     def why_nothing_is_left(self) -> str:
@@ -66,14 +69,21 @@ def take_back(session: Session, batch: BatchRow, lines: Collection[int]) -> tupl
     customers = _customers(session, batch, lines)
     chunk = Chunk(session, customers, (), debtors=())
     rows: list[dict[str, Any]] = []
+    returned: defaultdict[tuple[int, int], int] = defaultdict(int)
     taken_minor = 0
-    for given in _given(session, batch, lines, customers):
+    # What lines took goes back first: other lines may have given it.
+    for given in sorted(_given(session, batch, lines, customers), key=lambda given: given.amount_minor > 0):
         amount_minor, outcome = 0, given.why_nothing_is_left
-        if given.taken_minor > 0:
+        wanted_minor = given.taken_minor(returned[given.customer_id, given.seq])
+        if wanted_minor > 0:
+            posting = _posting(session, batch, given, wanted_minor)
             try:
-                amount_minor = chunk.post(given.customer_id, _posting(session, batch, given)).amount_minor
+                amount_minor = chunk.post(given.customer_id, posting).amount_minor
             except DomainError as refusal:
                 outcome = refusal.sentence(str)[:300]
+            else:
+                for move in posting.moves or ():
+                    returned[given.customer_id, move.lot_seq] -= move.amount_minor
         taken_minor += amount_minor
         rows.append(_row(batch, given, amount_minor, outcome))
     chunk.write()
@@ -82,15 +92,15 @@ def take_back(session: Session, batch: BatchRow, lines: Collection[int]) -> tupl
     return posted, taken_minor, len(rows) - posted
 
 
-def _posting(session: Session, batch: BatchRow, given: _Given) -> Posting:
+def _posting(session: Session, batch: BatchRow, given: _Given, taken_minor: int) -> Posting:
     gave = given.amount_minor > 0
     if gave:
-        moves: tuple[Move, ...] = (Move(given.seq, given.lot_class, given.taken_minor),)
+        moves: tuple[Move, ...] = (Move(given.seq, given.lot_class, taken_minor),)
     else:
-        moves = moves_back_of(session, given.customer_id, given.seq, given.taken_minor)
+        moves = moves_back_of(session, given.customer_id, given.seq, taken_minor)
     return Posting(
         kind=Kind.REVERSAL,
-        amount_minor=-given.taken_minor if gave else given.taken_minor,
+        amount_minor=-taken_minor if gave else taken_minor,
         description=f"Reversal of {ledger.reference(given.customer_id, given.seq)}",
         by=Actor("staff" if batch.issued_by is not None else "system", batch.issued_by),
         key=_key(batch, given.line),
