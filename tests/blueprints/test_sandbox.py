@@ -15,7 +15,7 @@ from creditapp.db import db, transact
 from creditapp.gateways import Asked, GatewayError, ToldKind
 from creditapp.gateways import sandbox as far
 from creditapp.gateways.sandbox import HEADER, Sandbox
-from creditapp.models import SandboxCallback
+from creditapp.models import SandboxCallback, SandboxSession
 from tests.browser import Browser
 from tests.conftest import SANDBOX_KEY
 
@@ -204,7 +204,7 @@ def test_a_page_on_which_nobody_paid_in_a_day_has_failed(gateway: Sandbox) -> No
     started = gateway.start(asked())
 
     def age(session: object) -> None:
-        page = session.get_one(far.SandboxSession, started.session_ref)  # type: ignore[attr-defined]
+        page = session.get_one(SandboxSession, started.session_ref)  # type: ignore[attr-defined]
         page.created_at -= timedelta(hours=25)
 
     transact(age)
