@@ -137,6 +137,24 @@ def test_a_manager_takes_a_batch_back_and_asks_for_what_was_spent(browser: Brows
     assert browser.open(page_of(batch_id)).link(f"batch #{reversal_id}") == page_of(reversal_id)
 
 
+def test_one_line_alone_can_be_asked_for(browser: Browser) -> None:
+    people = [make_customer(), make_customer()]
+    batch_id = make_batch([(each, 111) for each in people])
+    issue(batch_id, 2)
+    browser.sign_in(make_staff(Role.MANAGER))
+    for each in people:
+        browser.submit(f"/admin/billing/invoices/{make_invoice(each, 111)}/credit", form="Apply", amount="1.11")
+    reversal_id = take_back(batch_id, 2)
+
+    page = browser.submit(page_of(reversal_id), form="Raise an invoice for line 2")
+    again = browser.post(f"{page_of(reversal_id)}/bills", {"line": "2"})
+
+    billed = [line.invoice_id for line in lines_of(reversal_id)]
+    assert billed[0] is None
+    assert f"invoice #{billed[1]}" in page.text
+    assert again.status == 422
+
+
 def test_an_agent_is_offered_no_taking_back(browser: Browser) -> None:
     batch_id = make_batch([(make_customer(), 111)])
     issue(batch_id, 1)

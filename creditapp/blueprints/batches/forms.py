@@ -17,6 +17,12 @@ class GoForm(Form):
     submission = SubmissionField()
 
 
+class BillForm(GoForm):
+    """Raise an invoice for what had been spent: of one line, or of all."""
+
+    line = CountField("Line", least=1, most=COUNT_MAX, required=False)
+
+
 class IssueForm(GoForm):
     """Type the count to confirm."""
 

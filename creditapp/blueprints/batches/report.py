@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.batches import bp
 from creditapp.blueprints.batches.finding import batch_or_404, crumbs, kind_words, may_issue, tag_of
-from creditapp.blueprints.batches.forms import GoForm
+from creditapp.blueprints.batches.forms import BillForm, GoForm
 from creditapp.db import db
 from creditapp.models import BatchKind, BatchLine, BatchStatus
 from creditapp.permissions import Permission, can, requires
@@ -46,6 +46,7 @@ def page(batch: Row[Any], form: Any = None, status: int = 200) -> ResponseReturn
     return render_page(
         "batches/report.html",
         form or GoForm(sent=False),
+        bill_form=BillForm(sent=False),
         status=status,
         crumbs=crumbs(batch),
         batch=batch,

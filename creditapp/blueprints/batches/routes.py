@@ -10,14 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.batches import bp, imported, preview, report
 from creditapp.blueprints.batches.finding import batch_or_404, changeable_or_404, crumbs, kind_words, may_issue, tag_of
-from creditapp.blueprints.batches.forms import GoForm, IssueForm
+from creditapp.blueprints.batches.forms import BillForm, GoForm, IssueForm
 from creditapp.db import db, transact
 from creditapp.errors import BatchCountError, DomainError
 from creditapp.jobs import batches as job
 from creditapp.models import Batch, BatchKind, BatchStatus
 from creditapp.permissions import Permission, requires
 from creditapp.queries import batches as queries
-from creditapp.services import batches
+from creditapp.services import batches, numbers
 from creditapp.web import urls
 from creditapp.web.fields import refuse
 from creditapp.web.lists import Column, Sort, link, make_page, read_cursor, select_page
@@ -105,7 +105,26 @@ def drop(batch_id: int) -> ResponseReturnValue:
 @bp.post("/admin/billing/batches/<id:batch_id>/bills")
 @requires(Permission.BATCH_REVERSE)
 def bill(batch_id: int) -> ResponseReturnValue:
-    return _move(batch_id, batches.want_bills, "")
+    batch, form = changeable_or_404(batch_id), BillForm()
+    if not form.line.data:
+        return _move(batch_id, batches.want_bills, "")
+    status = 422
+    if form.validate_on_submit():
+        try:
+            transact(
+                batches.bill_line,
+                batch_id,
+                form.line.number or 0,
+                transact(numbers.reserve, "invoices"),
+                by=current_actor(),
+                key=form.submission.key,
+            )
+        except DomainError as error:
+            status, batch = place(form, error), batch_or_404(batch_id)
+        else:
+            notify("An invoice has been raised.")
+            return redirect(url_for("batches.show", batch_id=batch_id, show="spent"), 303)
+    return _page(batch, form, status)
 
 
 def _move(batch_id: int, service: Callable[..., None], said: str) -> ResponseReturnValue:

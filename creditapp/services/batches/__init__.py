@@ -7,12 +7,20 @@ killed in between leaves nothing half done, and however many work on a batch, ea
 from creditapp.services.batches.batch import BatchRow, find, unfinished
 from creditapp.services.batches.going import Step, go_on
 from creditapp.services.batches.issuing import drop, forget_lines, issue, resume, stop
-from creditapp.services.batches.reversing import INVOICES_AT_ONCE, bill_spent, reverse, spent_lines, want_bills
+from creditapp.services.batches.reversing import (
+    INVOICES_AT_ONCE,
+    bill_line,
+    bill_spent,
+    reverse,
+    spent_lines,
+    want_bills,
+)
 
 __all__ = [
     "INVOICES_AT_ONCE",
     "BatchRow",
     "Step",
+    "bill_line",
     "bill_spent",
     "drop",
     "find",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 
 from creditapp.db import now, whole_or_nothing
 from creditapp.errors import BatchCountError, BatchStateError, DomainError
@@ -80,6 +80,25 @@ def want_bills(session: Session, reversal_id: int, *, by: Actor, key: str) -> No
     write(session, batch, spent_choice="invoice", status=str(BatchStatus.ISSUING))
 
 
+def bill_line(session: Session, reversal_id: int, line: int, invoice_id: int, *, by: Actor, key: str) -> None:
+    """Raise an invoice, under this reserved number, for what had been spent of one line. Safe to repeat with the key.
+
+    Raises:
+        BatchStateError: the line has nothing to ask for, or the taking back is not done.
+        CustomerClosedError: nothing is charged to this user any more.
+    """
+    if request_keys.claim(session, "batch.bill_line", key, (reversal_id, line, by.kind, by.id)) is not None:
+        return
+    batch = lock(session, reversal_id)
+    expect(batch, BatchStatus.DONE)
+    found = session.execute(_select_spent(reversal_id).where(LINES.c.line == line)).first()
+    if found is None:
+        raise BatchStateError(reversal_id, f"has nothing on line {line} that an invoice could ask for.")
+    _bill(session, batch, found, invoice_id, by)
+    its_own = (LINES.c.batch_id == reversal_id, LINES.c.line == line)
+    session.execute(update(LINES).where(*its_own).values(invoice_id=invoice_id))
+
+
 def bill_spent(session: Session, reversal_id: int, invoice_ids: Collection[int]) -> int:
     """Raise an invoice for what had been spent of the next lines, under these reserved numbers; return how many.
 
@@ -89,12 +108,7 @@ def bill_spent(session: Session, reversal_id: int, invoice_ids: Collection[int])
     if batch.kind != BatchKind.REVERSAL or batch.spent_choice != "invoice" or batch.status != BatchStatus.ISSUING:
         return 0
     c = LINES.c
-    lines = session.execute(
-        select(c.line, c.customer_id, c.label, (c.amount_minor - c.computed_minor).label("spent_minor"))
-        .where(c.batch_id == reversal_id, *_SPENT)
-        .order_by(c.customer_id, c.line)
-        .limit(len(invoice_ids))
-    ).all()
+    lines = session.execute(_select_spent(reversal_id).order_by(c.customer_id, c.line).limit(len(invoice_ids))).all()
     by = Actor("staff", batch.issued_by)
     for line, invoice_id in zip(lines, invoice_ids, strict=False):
         values: dict[str, object] = {"invoice_id": invoice_id}
@@ -123,6 +137,12 @@ _SPENT = (
     LINES.c.outcome == "",
 )
 """Of a reversal's lines: more was to be taken than was there, and nobody has asked for it."""
+
+
+def _select_spent(reversal_id: int) -> Select[*tuple[Any, ...]]:
+    c = LINES.c
+    spent_minor = (c.amount_minor - c.computed_minor).label("spent_minor")
+    return select(c.line, c.customer_id, c.label, spent_minor).where(c.batch_id == reversal_id, *_SPENT)
 
 
 def _bill(session: Session, batch: BatchRow, line: object, invoice_id: int, by: Actor) -> None:
