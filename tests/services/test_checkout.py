@@ -21,6 +21,7 @@ from creditapp.errors import (
 from creditapp.models import Cycle, Invoice, InvoiceEvent, InvoiceLine, Subscription
 from creditapp.services import checkout, invoices, numbers, payments
 from creditapp.services.actor import Actor
+from creditapp.services.bills import moved_by
 from creditapp.services.checkout import LINES_MAX, OrderLine, Placed
 from tests.factories import balance_of, change_settings, give, make_customer, make_product, make_reason, new_key
 
@@ -214,3 +215,14 @@ def test_what_is_no_order_is_refused(app: Flask, lines: list[OrderLine], refusal
 def test_nobody_orders_nothing(app: Flask) -> None:
     with pytest.raises(CustomerNotFoundError):
         place(99, of(4000))
+
+
+def test_what_an_order_has_renewed_is_called_by_its_product_where_nobody_named_it(app: Flask) -> None:
+    customer_id = make_customer(5000)
+    named = OrderLine(product_id=make_product(price_minor=1000), label="shop.example")
+    plain = OrderLine(product_id=make_product(price_minor=1000, name="Dedicated Server"))
+
+    placed = place(customer_id, named, plain)
+
+    moved = transact(moved_by, customer_id, placed.invoice_id)
+    assert [one.label for one in moved] == ["shop.example", "Dedicated Server"]
