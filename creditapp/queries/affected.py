@@ -10,6 +10,8 @@ from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, lite
 
 from creditapp.bulk import among
 from creditapp.models import (
+    Batch,
+    BatchLine,
     CreditAccount,
     CreditEntry,
     Customer,
@@ -17,6 +19,8 @@ from creditapp.models import (
     IncidentCustomer,
     IncidentLocation,
     IncidentProduct,
+    Invoice,
+    InvoiceStatus,
     Kind,
     Product,
     Subscription,
@@ -102,20 +106,38 @@ def count(session: Session, hit: Hit) -> int:
 
 def credited(session: Session, customer_ids: Collection[int]) -> list[Credited]:
     """Return which subscriptions of these customers have had credit for downtime."""
-    e, back = CreditEntry, CreditEntry.__table__.alias("back")
-    taken = (
-        select(cast(func.coalesce(func.sum(func.abs(back.c.amount_minor)), 0), BigInteger))
-        .where(back.c.customer_id == e.customer_id, back.c.reversed_seq == e.seq)
-        .correlate(CreditEntry)
-        .scalar_subquery()
-    )
-    statement = select(e.subscription_id, e.incident_id, e.key, taken < e.amount_minor).where(
+    e = CreditEntry
+    statement = select(e.subscription_id, e.incident_id, e.key, stands()).where(
         among(session, e.__table__.c.customer_id, customer_ids),
         e.kind == str(Kind.DOWNTIME),
         e.subscription_id.is_not(None),
     )
     rows = session.execute(statement)
     return [Credited(number, incident_id, key, bool(stands)) for number, incident_id, key, stands in rows if number]
+
+
+def stands() -> ColumnElement[bool]:
+    """Return whether credit for downtime, an entry of the statement, has neither been taken back nor been billed.
+
+    An invoice that asks for what had been spent takes back the rest; one that was cancelled does not.
+    """
+    e, back, line, batch, invoice = CreditEntry, CreditEntry.__table__.alias("back"), BatchLine, Batch, Invoice
+    taken = (
+        select(cast(func.coalesce(func.sum(func.abs(back.c.amount_minor)), 0), BigInteger))
+        .where(back.c.customer_id == e.customer_id, back.c.reversed_seq == e.seq)
+        .correlate(e)
+        .scalar_subquery()
+    )
+    billed = (
+        select(line.line)
+        .join(batch, batch.id == line.batch_id)
+        .join(invoice, and_(invoice.customer_id == line.customer_id, invoice.id == line.invoice_id))
+        .where(batch.reverses_id == e.batch_id, line.customer_id == e.customer_id)
+        .where(line.subscription_id == e.subscription_id, invoice.status != str(InvoiceStatus.CANCELLED))
+        .correlate(e)
+        .exists()
+    )
+    return and_(taken < e.amount_minor, ~billed)
 
 
 def overlapping(

@@ -21,9 +21,9 @@ from creditapp.errors import (
     SubscriptionNotFoundError,
 )
 from creditapp.models import CreditEntry, Cycle, Incident, Kind, Product, Reason, Setting, Subscription, downtime_key
+from creditapp.queries import affected
 from creditapp.services import ledger
 from creditapp.services.credits import repeats, rules
-from creditapp.services.credits.undoing import reversed_minor
 from creditapp.services.downtime import policies
 from creditapp.services.downtime.durations import DAY, Duration
 from creditapp.services.downtime.log_line import log_line
@@ -209,7 +209,7 @@ def _check_earlier_rounds(session: Session, customer_id: int, subscription_id: i
     """Refuse where credit of an earlier round stands: what was taken back since was the incident's batch, not this."""
     e = CreditEntry
     keys = [downtime_key(incident.id, subscription_id, earlier) for earlier in range(1, incident.credit_round)]
-    its_own = (e.customer_id == customer_id, e.key.in_(keys), reversed_minor() < e.amount_minor)
+    its_own = (e.customer_id == customer_id, e.key.in_(keys), affected.stands())
     seq = session.execute(select(e.seq).where(*its_own).limit(1)).scalar()
     if seq is not None:
         raise AlreadyCreditedError(title=incident.title, reference=ledger.reference(customer_id, seq))

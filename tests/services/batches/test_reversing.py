@@ -242,3 +242,21 @@ def test_nobody_is_asked_to_pay_for_credit_that_lapsed(app: Flask) -> None:
     assert (line.computed_minor, line.amount_minor) == (-11, 0)
     invoice = db.session.scalars(select(Invoice).where(Invoice.id == line.invoice_id)).one()
     assert invoice.total_minor == 11
+
+
+def test_who_has_been_billed_for_what_was_spent_can_be_credited_rightly(app: Flask) -> None:
+    billed, left = make_customer(), make_customer()
+    for each in (billed, left):
+        make_subscription(each, location="web07", price_minor=240_000)
+    incident_id = make_outage(locations=("web07",))
+    first_id = make_preview(incident_id)
+    issue(first_id, 2)
+    given_minor = balance_of(billed)
+    spend(billed, given_minor)
+    take_back(first_id, 2, bill_spent_too=True)
+
+    second_id = make_preview(incident_id)
+
+    assert [(line.flag, line.is_included) for line in lines_of(second_id)] == [("", True)] * 2
+    issue(second_id, 2)
+    assert [balance_of(each) for each in (billed, left)] == [given_minor] * 2
