@@ -112,13 +112,13 @@ def test_each_open_payment_is_asked_about_at_its_pace(app: Flask) -> None:
 def test_many_abandoned_payments_keep_no_new_one_waiting_and_all_are_asked_about(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paces = tuple((age, step, 2) for age, step, _most in asking._PACES)
+    paces = tuple((age, step, 1) for age, step, _most in asking._PACES)
     monkeypatch.setattr(asking, "_PACES", paces)
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     old = put_open(app, 70, noon - timedelta(hours=5))
     [young] = put_open(app, 1, noon - timedelta(minutes=3))
 
-    rounds = [asked_at(noon + timedelta(minutes=minute)) for minute in range(140)]
+    rounds = [asked_at(noon + timedelta(minutes=minute)) for minute in range(260)]
 
     assert max(map(len, rounds)) <= 3
     assert young in rounds[0] + rounds[1]
