@@ -71,6 +71,7 @@ class Action(StrEnum):
     BATCH_RESUMED = "batch_resumed"
     BATCH_DROPPED = "batch_dropped"
     BATCH_REVERSED = "batch_reversed"
+    BATCH_BILLED = "batch_billed"
     POLICY_CREATED = "policy_created"
     POLICY_EDITED = "policy_edited"
     EXPORTED = "exported"

@@ -21,6 +21,7 @@ from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.lists import Column, Page, Sort, link, make_page, read_cursor
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
+from creditapp.web.throttle import EXPORTS, limiter
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -65,6 +66,7 @@ def page(batch: Row[Any], form: Any = None, status: int = 200) -> ResponseReturn
 
 @bp.get("/admin/billing/batches/<id:batch_id>/report.csv")
 @requires(Permission.CREDIT_EXPORT)
+@limiter.limit(EXPORTS)
 def file(batch_id: int) -> ResponseReturnValue:
     batch, show = batch_or_404(batch_id), _show()
     record_export("batch", batch_id, {"show": show})

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from creditapp.db import Base, now
-from creditapp.errors import BatchNotFoundError, BatchStateError
-from creditapp.models import Batch, BatchKind, BatchLine, BatchPart, BatchStatus, Incident, downtime_key
+from creditapp.errors import BatchNotFoundError, BatchStateError, DomainError
+from creditapp.models import Batch, BatchKind, BatchLine, BatchPart, BatchStatus, Incident, Setting, downtime_key
+from creditapp.money import currency
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
+OUTCOME_CHARS_MAX = 300
 BATCHES = Base.metadata.tables[Batch.__tablename__]
 LINES = Base.metadata.tables[BatchLine.__tablename__]
 
@@ -123,6 +125,12 @@ def unfinished(session: Session) -> Sequence[tuple[int, str, str]]:
         .order_by(BATCHES.c.id)
     )
     return [(row.id, row.kind, row.status) for row in session.execute(statement)]
+
+
+def says(session: Session, refusal: DomainError) -> str:
+    """Return the sentence of a refusal, in the panel's currency, as long as a line has room for."""
+    write_money = currency(session.execute(select(Setting.currency)).scalar_one()).format
+    return refusal.sentence(write_money)[:OUTCOME_CHARS_MAX]
 
 
 def may_be_reversed(batch: BatchRow) -> bool:

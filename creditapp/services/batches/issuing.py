@@ -93,7 +93,7 @@ def resume(session: Session, batch_id: int, *, by: Actor, key: str) -> None:
 
 
 def drop(session: Session, batch_id: int, *, by: Actor, key: str) -> None:
-    """Give up a batch that was never issued; a job removes its lines. Safe to repeat with the same key.
+    """Give up a batch of which nothing was posted; a job removes its lines. Safe to repeat with the same key.
 
     Raises:
         BatchStateError: it has been issued.
@@ -101,8 +101,9 @@ def drop(session: Session, batch_id: int, *, by: Actor, key: str) -> None:
     if request_keys.claim(session, "batch.drop", key, (batch_id, by.kind, by.id)) is not None:
         return
     batch = lock(session, batch_id)
-    expect(batch, BatchStatus.READY, BatchStatus.PREPARING, BatchStatus.FAILED)
-    write(session, batch, status=str(BatchStatus.DROPPED), finished_at=now(session))
+    if batch.status != BatchStatus.STOPPED or batch.done_line:
+        expect(batch, BatchStatus.READY, BatchStatus.PREPARING, BatchStatus.FAILED)
+    write(session, batch, status=str(BatchStatus.DROPPED), finished_at=now(session), issued_at=None)
     audit.record(session, Action.BATCH_DROPPED, by, "batch", batch_id, after={"lines": batch.lines})
 
 

@@ -13,7 +13,7 @@ from creditapp.models import BatchKind, BatchStatus, Incident
 from creditapp.services import audit, invoices, request_keys
 from creditapp.services.actor import Actor
 from creditapp.services.audit import Action
-from creditapp.services.batches.batch import BATCHES, LINES, BatchRow, expect, lock, may_be_reversed, write
+from creditapp.services.batches.batch import BATCHES, LINES, BatchRow, expect, lock, may_be_reversed, says, write
 from creditapp.services.credits import Trigger
 from creditapp.services.credits.applying import apply_automatically
 from creditapp.services.invoices import Line
@@ -60,9 +60,12 @@ def reverse(
 
 
 def spent_lines(session: Session, reversal_id: int) -> int:
-    """Return for how many lines of a reversal something had been spent that no invoice asks for."""
-    c = LINES.c
-    return session.execute(select(func.count()).where(c.batch_id == reversal_id, *_SPENT)).scalar_one()
+    """Return for how many lines of a reversal something had been spent that no invoice asks for.
+
+    Counting stops at `INVOICES_AT_ONCE`.
+    """
+    some = select(LINES.c.line).where(LINES.c.batch_id == reversal_id, *_SPENT).limit(INVOICES_AT_ONCE).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one()
 
 
 def want_bills(session: Session, reversal_id: int, *, by: Actor, key: str) -> None:
@@ -78,6 +81,7 @@ def want_bills(session: Session, reversal_id: int, *, by: Actor, key: str) -> No
     if batch.kind != BatchKind.REVERSAL or not spent_lines(session, reversal_id):
         raise BatchStateError(reversal_id, "has nothing left that an invoice could ask for.")
     write(session, batch, spent_choice="invoice", status=str(BatchStatus.ISSUING))
+    audit.record(session, Action.BATCH_BILLED, by, "batch", reversal_id)
 
 
 def bill_line(session: Session, reversal_id: int, line: int, invoice_id: int, *, by: Actor, key: str) -> None:
@@ -116,7 +120,7 @@ def bill_spent(session: Session, reversal_id: int, invoice_ids: Collection[int])
             with whole_or_nothing(session):
                 _bill(session, batch, line, invoice_id, by)
         except DomainError as refusal:
-            values = {"outcome": refusal.sentence(str)[:300]}
+            values = {"outcome": says(session, refusal)}
         session.execute(update(LINES).where(c.batch_id == reversal_id, c.line == line.line).values(values))
     return len(lines)
 

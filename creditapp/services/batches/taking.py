@@ -14,7 +14,7 @@ from creditapp.errors import DomainError
 from creditapp.models import CreditEntry, CreditLot, Kind
 from creditapp.services import ledger
 from creditapp.services.actor import Actor
-from creditapp.services.batches.batch import LINES, BatchRow, entry_key, find
+from creditapp.services.batches.batch import LINES, BatchRow, entry_key, find, says
 from creditapp.services.credits.undoing import expired_minor, moves_back_of, reversed_minor
 from creditapp.services.ledger import Chunk, Move, Posting
 
@@ -80,7 +80,7 @@ def take_back(session: Session, batch: BatchRow, lines: Collection[int]) -> tupl
             try:
                 amount_minor = chunk.post(given.customer_id, posting).amount_minor
             except DomainError as refusal:
-                outcome = refusal.sentence(str)[:300]
+                outcome = says(session, refusal)
             else:
                 for move in posting.moves or ():
                     returned[given.customer_id, move.lot_seq] -= move.amount_minor

@@ -216,6 +216,27 @@ def test_a_dropped_batch_loses_its_lines_and_cannot_be_issued(app: Flask) -> Non
         issue(batch_id, 1)
 
 
+def test_a_batch_stopped_before_its_first_chunk_can_be_dropped(app: Flask) -> None:
+    batch_id = make_batch([(make_customer(), 111)])
+    issue(batch_id, 1, run=False)
+    transact(batches.stop, batch_id, by=actor(), key=new_key())
+
+    transact(batches.drop, batch_id, by=actor(), key=new_key())
+    job.run()
+
+    assert (look(batch_id).status, lines_of(batch_id)) == ("dropped", [])
+
+
+def test_a_batch_that_has_posted_cannot_be_dropped(app: Flask) -> None:
+    batch_id = make_batch([(make_customer(), 111), (make_customer(), 222)])
+    issue(batch_id, 2, run=False)
+    transact(batches.go_on, batch_id, chunk=1)
+    transact(batches.stop, batch_id, by=actor(), key=new_key())
+
+    with pytest.raises(BatchStateError, match="has been stopped"):
+        transact(batches.drop, batch_id, by=actor(), key=new_key())
+
+
 def test_a_customer_with_several_lines_is_told_once(app: Flask) -> None:
     change_settings(mail_from="billing@panel.example")
     a = make_customer(email="a@customer.example")
