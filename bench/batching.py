@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -26,12 +27,16 @@ from creditapp.jobs import batches as job
 from creditapp.models import Batch, Incident, Reason
 from creditapp.services import actor, batches, credits, numbers
 from creditapp.services.batches.going import CHUNK
+from creditapp.services.downtime import crediting
+from creditapp.services.downtime.crediting import Ask
+from creditapp.services.downtime.durations import DAY, Duration
 
 ISSUE_GOAL, ROWS_GOAL, WAIT_GOAL = Goal(at_least=0.7), Goal(at_least=12), Goal(at_most=1)
 LINES_MAX = 100_000
 SINGLES = 1_000
 WAITED_S = 1.0
 AMOUNT_MINOR = 111
+POLICY_ID = 1
 
 
 def issued(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
@@ -73,7 +78,7 @@ def _issue_in_turns(app: Flask, count: int, pairs: int) -> tuple[list[tuple[floa
     ours(), plain()  # to warm up
     measured = list(in_turns(pairs, plain, ours))
     few = min(count, SINGLES)
-    return measured, per_second(few, lambda: _one_by_one(few, reason_id))
+    return measured, per_second(few, lambda: _one_by_one(few, first))
 
 
 def _go_through(batch_id: int) -> None:
@@ -82,17 +87,26 @@ def _go_through(batch_id: int) -> None:
         pass
 
 
-def _one_by_one(count: int, reason_id: int) -> None:
+def _one_by_one(count: int, first_subscription: int) -> None:
+    """Credit one subscription after the other for downtime, as from the pages of their users."""
     by, now = actor.staff(STAFF_ID), time.monotonic_ns()
+    worth = None
     for customer_id in range(1, count + 1):
+        ask = Ask(
+            subscription_id=first_subscription - 1 + customer_id,
+            policy_id=POLICY_ID,
+            duration=Duration(Fraction(10 * DAY)),
+            on=datetime.now(UTC).date(),
+        )
+        worth = worth or transact(crediting.work_out, customer_id, ask)  # the price is the same for all
         transact(
-            credits.adjust,
+            crediting.credit,
             customer_id,
-            AMOUNT_MINOR,
-            reason_id=reason_id,
+            ask,
+            seen_minor=worth.credit.amount_minor,
             by=by,
             key=f"bench:{now}:{customer_id}",
-            duplicates_ok=True,
+            repeat_ok=True,
         )
 
 
