@@ -48,7 +48,7 @@ LISTS = (
     "customer=77",
     "customer=77&status=paid&sort=-due",
 )
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(__name__)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

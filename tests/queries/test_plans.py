@@ -65,7 +65,7 @@ LISTS = (
     "q=%23700",
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(__name__)]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
