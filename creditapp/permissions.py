@@ -32,10 +32,20 @@ class Permission(StrEnum):
     CUSTOMER_EXPORT = "customer:export"
     CUSTOMER_INVITE = "customer:invite"
     """Give a customer a log-in to the client area, and take it away: who has the link could use it themselves."""
+    CUSTOMER_MERGE = "customer:merge"
+    """Merge two customers into one."""
+    CUSTOMER_DELETE = "customer:delete"
+    """Close a customer and take every personal word out."""
+    CUSTOMER_FREEZE = "customer:freeze"
+    """Make a balance unusable, and usable again."""
+    CUSTOMER_VIEW_AS = "customer:view_as"
+    """Look at the client area as a customer sees it, without being able to do anything there."""
     CREDIT_READ = "credit:read"
     CREDIT_ADJUST = "credit:adjust"
     CREDIT_SET_BALANCE = "credit:set_balance"
     CREDIT_REVERSE = "credit:reverse"
+    CREDIT_TRANSFER = "credit:transfer"
+    """Move credit from one customer to another."""
     CREDIT_EXPORT = "credit:export"
     """Export many customers' entries at once."""
     HISTORY_EXPORT = "history:export"
@@ -55,6 +65,8 @@ class Permission(StrEnum):
     PAYMENT_READ = "payment:read"
     PAYMENT_WRITE = "payment:write"
     """Record what came in."""
+    PAYMENT_VOID = "payment:void"
+    """Say that a payment never came, and take back what it did."""
     PAYMENT_EXPORT = "payment:export"
     REFUND_WRITE = "refund:write"
     """Send money back to where it came from."""
@@ -75,6 +87,13 @@ class Permission(StrEnum):
     """Make, edit and switch off promo codes."""
     SETTINGS_READ = "settings:read"
     SETTINGS_WRITE = "settings:write"
+    STAFF_READ = "staff:read"
+    STAFF_WRITE = "staff:write"
+    """Invite staff, give them roles, disable them and end their sessions."""
+    AUDIT_READ = "audit:read"
+    """Read the audit log; whoever is no admin or auditor sees their own acts, a manager those of agents, too."""
+    AUDIT_VERIFY = "audit:verify"
+    """See everybody's acts, have the chain verified, and export the log."""
 
 
 _READS = {
@@ -88,6 +107,7 @@ _READS = {
     Permission.MAIL_READ,
     Permission.PROMO_READ,
     Permission.INCIDENT_READ,
+    Permission.AUDIT_READ,
 }
 _AGENT = _READS | {
     Permission.CUSTOMER_WRITE,
@@ -98,6 +118,7 @@ _AGENT = _READS | {
     Permission.ORDER_WRITE,
     Permission.MAIL_WRITE,
     Permission.INCIDENT_WRITE,
+    Permission.CUSTOMER_VIEW_AS,
 }
 _MANAGER = _AGENT | {
     Permission.CREDIT_SET_BALANCE,
@@ -114,6 +135,8 @@ _MANAGER = _AGENT | {
     Permission.REFUND_WRITE,
     Permission.CREDIT_IMPORT,
     Permission.BATCH_REVERSE,
+    Permission.CREDIT_TRANSFER,
+    Permission.CUSTOMER_FREEZE,
 }
 
 ROLES: dict[Role, frozenset[Permission]] = {
@@ -128,6 +151,8 @@ ROLES: dict[Role, frozenset[Permission]] = {
             Permission.INVOICE_EXPORT,
             Permission.PAYMENT_EXPORT,
             Permission.SETTINGS_READ,
+            Permission.STAFF_READ,
+            Permission.AUDIT_VERIFY,
         }
     ),
 }
@@ -141,6 +166,12 @@ def requires(permission: Permission) -> Callable[[View], View]:
         return view
 
     return declare
+
+
+def dangerous(view: View) -> View:
+    """Declare that the view asks for the password again where it was given more than ten minutes ago."""
+    view.__asks_again__ = True  # type: ignore[attr-defined]
+    return view
 
 
 def public(view: View) -> View:

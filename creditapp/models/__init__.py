@@ -33,7 +33,15 @@ from creditapp.models.downtime import (
 from creditapp.models.gateway import Capture, EventStatus, GatewayEvent, IntentStatus, PaymentIntent
 from creditapp.models.id_counter import IdCounter
 from creditapp.models.invoice import Invoice, InvoiceEvent, InvoiceKind, InvoiceLine, InvoiceStatus
-from creditapp.models.log_in import FormDraft, LinkPurpose, LogIn, LogInKind, LogInSession, OneTimeLink
+from creditapp.models.log_in import (
+    FormDraft,
+    LinkPurpose,
+    LogIn,
+    LogInKind,
+    LogInSession,
+    OneTimeLink,
+    RecoveryCode,
+)
 from creditapp.models.mail import Mail, MailEvent, MailStatus, MailText
 from creditapp.models.payment import Payment, PaymentAllocation
 from creditapp.models.product import Cycle, Product, ProductKind
@@ -44,7 +52,7 @@ from creditapp.models.request_key import RateWindow, RequestKey
 from creditapp.models.rollup import TOTAL_SHARDS, CreditDay, CreditTotal
 from creditapp.models.sandbox import SandboxCallback, SandboxCharge, SandboxRefund, SandboxSession
 from creditapp.models.setting import Setting
-from creditapp.models.staff import Role, RoleRules, Staff
+from creditapp.models.staff import Role, RoleRules, Staff, StaffInvitation
 from creditapp.models.subscription import Subscription, SubscriptionStatus
 
 __all__ = [
@@ -116,6 +124,7 @@ __all__ = [
     "PromoUse",
     "RateWindow",
     "Reason",
+    "RecoveryCode",
     "Referral",
     "Refund",
     "RefundStatus",
@@ -128,6 +137,7 @@ __all__ = [
     "SandboxSession",
     "Setting",
     "Staff",
+    "StaffInvitation",
     "Subscription",
     "SubscriptionStatus",
     "downtime_key",

@@ -31,6 +31,8 @@ class AuditRow(Base):
         CheckConstraint("actor IN ('staff', 'customer', 'system', 'api')", name="actor_is_known"),
         Index("ix_audit_log_object", "object_kind", "object_id", "seq"),
         Index("ix_audit_log_actor", "actor", "actor_id", "seq"),
+        Index("ix_audit_log_at", "at", "seq"),
+        Index("ix_audit_log_action", "action", "seq"),
     )
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from creditapp.columns import Id, Key, UtcDateTime
@@ -37,6 +37,12 @@ class Customer(Base):
         Index("ix_customers_email_key", "email_key", "id"),
         Index("ix_customers_joined_on", "joined_on", "id"),
         Index("uq_customers_referral_code", "referral_code", unique=True),
+        Index(
+            "ix_customers_merged_into_id",
+            *("merged_into_id", "id"),
+            postgresql_where=text("merged_into_id IS NOT NULL"),
+            sqlite_where=text("merged_into_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -57,6 +63,8 @@ class Customer(Base):
     """Whether credit is used by itself on this customer's invoices; None: as the panel's settings say."""
     referral_code: Mapped[str | None] = mapped_column(String(16))
     """The code that brings others, folded; None until somebody asks for it."""
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When every personal word was taken out; what is left is a number with a history."""
     version: Mapped[int] = mapped_column(default=1)
     """Counts edits: a form that was opened on an older one is refused."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

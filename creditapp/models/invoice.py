@@ -147,6 +147,10 @@ class Invoice(Base):
     actor: Mapped[str] = mapped_column(String(8))
     actor_id: Mapped[int | None] = mapped_column(BigInteger)
     key: Mapped[str] = mapped_column(String(100))
+    moved_to_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The customer under whom it was issued again, with the same number, when this one was merged into them."""
+    moved_from_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The customer, merged since, under whom it was issued first."""
     key_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

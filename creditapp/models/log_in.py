@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from creditapp.columns import Id, UtcDateTime
@@ -27,6 +38,12 @@ class LogIn(Base):
         UniqueConstraint("kind", "email_key", name="uq_log_ins_kind_email_key"),
         CheckConstraint("kind IN ('staff', 'customer')", name="kind_is_known"),
         CheckConstraint("(kind = 'customer') = (customer_id IS NOT NULL)", name="customer_log_in_has_a_customer"),
+        Index(
+            "ix_log_ins_customer_id",
+            "customer_id",
+            postgresql_where=text("customer_id IS NOT NULL"),
+            sqlite_where=text("customer_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -36,7 +53,26 @@ class LogIn(Base):
     password_hash: Mapped[str] = mapped_column(Text)
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id", ondelete="RESTRICT"))
+    totp_salt: Mapped[bytes | None] = mapped_column(LargeBinary(20))
+    """What the second factor's secret is made from, with a key that lies outside of the database."""
+    totp_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a first code was right; from then on each sign-in asks for one."""
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The step of time of the newest code that was taken: no code is taken twice."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor, once."""
+
+    __tablename__ = "recovery_codes"
+
+    log_in_id: Mapped[int] = mapped_column(
+        Id, ForeignKey("log_ins.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class LogInSession(Base):
@@ -57,6 +93,12 @@ class LogInSession(Base):
     """The absolute time-out."""
     address: Mapped[str] = mapped_column(String(64), default="")
     browser: Mapped[str] = mapped_column(String(200), default="")
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the password was given last; what is dangerous asks for it again after a while."""
+    awaits_code: Mapped[bool] = mapped_column(default=False)
+    """The password was right, the second factor is still to come: the session opens nothing else."""
+    views_customer_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The customer whose client area a staff member looks at, without being able to do anything there."""
 
 
 class LinkPurpose(StrEnum):

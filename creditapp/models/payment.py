@@ -51,6 +51,9 @@ class Payment(Base):
     """How much of it became credit when it came in."""
     refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     """How much of it has gone back: refunds, and what a bank has taken back."""
+    voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When somebody said that it never came; all of it has been taken back then."""
+    void_reason: Mapped[str] = mapped_column(String(200), default="")
     currency: Mapped[str] = mapped_column(String(3))
     method: Mapped[str] = mapped_column(String(20))
     transaction_ref: Mapped[str] = mapped_column(String(120))

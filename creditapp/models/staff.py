@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from creditapp.columns import Id, UtcDateTime
@@ -35,7 +35,10 @@ class Staff(Base):
     log_in_id: Mapped[int] = mapped_column(ForeignKey("log_ins.id", ondelete="RESTRICT"), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     role: Mapped[str] = mapped_column(ForeignKey("roles.role", ondelete="RESTRICT"))
+    own_customer_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The account that this person has as a customer: nothing is done there by oneself."""
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -53,3 +56,27 @@ class RoleRules(Base):
     remove_max_minor: Mapped[int | None] = mapped_column(BigInteger)
     reverses_own_only: Mapped[bool] = mapped_column(default=False)
     """May reverse only what the same person posted on the same day."""
+    totp_required: Mapped[bool] = mapped_column(default=False)
+    """Whoever has the role signs in with a second factor."""
+
+
+class StaffInvitation(Base):
+    """A link by which somebody becomes staff, once: they choose a password, the rest is as the inviter said."""
+
+    __tablename__ = "staff_invitations"
+    __table_args__ = (
+        CheckConstraint("name <> ''", name="has_a_name"),
+        Index("ix_staff_invitations_email_key", "email_key"),
+        Index("ix_staff_invitations_ends_at", "ends_at"),
+    )
+
+    token_digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """SHA-256 of the random token in the link."""
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(ForeignKey("roles.role", ondelete="RESTRICT"))
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -68,6 +68,8 @@ class Subscription(Base):
     """The end of the last period that has been paid for; moved on when a renewal invoice is paid."""
     status: Mapped[str] = mapped_column(String(10))
     cancelled_on: Mapped[date | None]
+    moved_to_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The customer who has it now, with the same number: this one was merged into them."""
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
