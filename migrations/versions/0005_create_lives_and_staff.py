@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "roles": (("totp_required", sa.Boolean(), "FALSE", "", ""),),
 }
 """Name, type, what it is where nobody has said otherwise, and the CHECK with its name; no default: it may be empty."""
-INDEXES = (
+INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("ix_customers_merged_into_id", "customers", ("merged_into_id", "id"), "merged_into_id IS NOT NULL"),
     ("ix_log_ins_customer_id", "log_ins", ("customer_id",), "customer_id IS NOT NULL"),
     ("ix_audit_log_at", "audit_log", ("at", "seq"), ""),
@@ -49,9 +49,9 @@ def upgrade() -> None:
     """Add the columns, each with what it is where nobody has said otherwise, and make the tables."""
     for table, columns in COLUMNS.items():
         _add(table, columns)
-    for name, table, columns, where in INDEXES:
-        only = {"postgresql_where": sa.text(where), "sqlite_where": sa.text(where)} if where else {}
-        op.create_index(name, table, list(columns), **only)
+    for name, table, indexed, where in INDEXES:
+        only = sa.text(where) if where else None
+        op.create_index(name, table, list(indexed), postgresql_where=only, sqlite_where=only)
     op.create_table(
         "staff_invitations",
         sa.Column("token_digest", sa.LargeBinary(length=32), nullable=False),
@@ -122,8 +122,8 @@ def downgrade() -> None:
     op.execute("DELETE FROM log_in_sessions WHERE awaits_code OR views_customer_id IS NOT NULL")
     for table in TABLES:
         op.drop_table(table)
-    for name, table, *_rest in INDEXES:
-        op.drop_index(name, table)
+    for index in INDEXES:
+        op.drop_index(index[0], index[1])
     for table, columns in COLUMNS.items():
-        for name, *_rest in reversed(columns):
-            op.drop_column(table, name)
+        for column in reversed(columns):
+            op.drop_column(table, column[0])
