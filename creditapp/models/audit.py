@@ -29,10 +29,11 @@ class AuditRow(Base):
     __tablename__ = "audit_log"
     __table_args__ = (
         CheckConstraint("actor IN ('staff', 'customer', 'system', 'api')", name="actor_is_known"),
-        Index("ix_audit_log_object", "object_kind", "object_id", "seq"),
-        Index("ix_audit_log_actor", "actor", "actor_id", "seq"),
+        # Each ends in the moment: whatever the log is asked for, a period of it and its newest rows are one range.
+        Index("ix_audit_log_object", "object_kind", "object_id", "at", "seq"),
+        Index("ix_audit_log_actor", "actor", "actor_id", "at", "seq"),
         Index("ix_audit_log_at", "at", "seq"),
-        Index("ix_audit_log_action", "action", "seq"),
+        Index("ix_audit_log_action", "action", "at", "seq"),
     )
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

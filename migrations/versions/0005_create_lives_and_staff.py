@@ -40,8 +40,13 @@ INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("ix_customers_merged_into_id", "customers", ("merged_into_id", "id"), "merged_into_id IS NOT NULL"),
     ("ix_log_ins_customer_id", "log_ins", ("customer_id",), "customer_id IS NOT NULL"),
     ("ix_audit_log_at", "audit_log", ("at", "seq"), ""),
-    ("ix_audit_log_action", "audit_log", ("action", "seq"), ""),
+    ("ix_audit_log_action", "audit_log", ("action", "at", "seq"), ""),
 )
+LATER_INDEXES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("ix_audit_log_actor", "audit_log", ("actor", "actor_id")),
+    ("ix_audit_log_object", "audit_log", ("object_kind", "object_id")),
+)
+"""They ended in the number; now they end in the moment and the number."""
 TABLES = ("recovery_codes", "staff_invitations")
 
 
@@ -52,6 +57,9 @@ def upgrade() -> None:
     for name, table, indexed, where in INDEXES:
         only = sa.text(where) if where else None
         op.create_index(name, table, list(indexed), postgresql_where=only, sqlite_where=only)
+    for name, table, indexed in LATER_INDEXES:
+        op.drop_index(name, table)
+        op.create_index(name, table, [*indexed, "at", "seq"])
     op.create_table(
         "staff_invitations",
         sa.Column("token_digest", sa.LargeBinary(length=32), nullable=False),
@@ -124,6 +132,9 @@ def downgrade() -> None:
         op.drop_table(table)
     for index in INDEXES:
         op.drop_index(index[0], index[1])
+    for name, table_name, indexed in LATER_INDEXES:
+        op.drop_index(name, table_name)
+        op.create_index(name, table_name, [*indexed, "seq"])
     for table, columns in COLUMNS.items():
         for column in reversed(columns):
             op.drop_column(table, column[0])
