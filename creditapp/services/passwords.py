@@ -5,10 +5,12 @@ Long rather than adorned, as NIST SP 800-63B-4 has it: no rules about capitals o
 
 from __future__ import annotations
 
+import gzip
 import re
 import secrets
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,6 +19,8 @@ from creditapp.errors import PasswordError
 from creditapp.text import fold
 
 CHARS_MIN = 15
+CHARS_MIN_BESIDE_A_FACTOR = 8
+"""Enough where a code is asked for as well."""
 CHARS_MAX = 1024
 """Longer ones are refused before they are hashed: that costs time."""
 DIFFERENT_MIN = 5
@@ -72,22 +76,28 @@ _WELL_KNOWN = (
     "staff",
 )
 _WORD_CHARS_MIN = 3
+_MOST_USED = Path(__file__).parent / "well_known_passwords.txt.gz"
+"""The 3,000 that are used most of all that are long enough; where they are from is said beside the file."""
 
 
-def check(password: str, *, email: str = "", name: str = "", company: str = "") -> None:
+def check(password: str, *, email: str = "", name: str = "", company: str = "", chars_min: int = CHARS_MIN) -> None:
     """Refuse a password that is too short, too long or easy to guess for whoever knows the person and the company.
+
+    `chars_min` is `CHARS_MIN_BESIDE_A_FACTOR` for who has a second factor.
 
     Raises:
         PasswordError: its sentence says what is wrong.
     """
     count = len(unicodedata.normalize("NFC", password)) if len(password) <= CHARS_MAX else len(password)
-    if count < CHARS_MIN:
-        raise PasswordError(f"Use at least {CHARS_MIN} characters; this has {count}. A few words in a row do well.")
+    if count < chars_min:
+        raise PasswordError(f"Use at least {chars_min} characters; this has {count}. A few words in a row do well.")
     if count > CHARS_MAX:
         raise PasswordError(f"Use at most {CHARS_MAX:,} characters; this has {count:,}.")
     own = _letters_and_digits(password)
     if len(set(password)) < DIFFERENT_MIN:
         raise PasswordError("This password repeats the same few characters; choose another.")
+    if _is_most_used(own):
+        raise PasswordError("This password is one of those that are used most, and tried first; choose another.")
     for word in sorted({*_WELL_KNOWN, *_words(email, name, company)}, key=len, reverse=True):
         own = own.replace(word, "")
     if own != _letters_and_digits(password) and len(own) < OWN_MIN:
@@ -115,6 +125,24 @@ def verify(password_hash: str | None, password: str) -> bool:
 def needs_rehash(password_hash: str) -> bool:
     """Return whether the hash was made at another cost than is used now; hash anew at the next sign-in."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+def is_long_enough(password: str) -> bool:
+    """Return whether it would do without a second factor beside it."""
+    return len(unicodedata.normalize("NFC", password)) >= CHARS_MIN
+
+
+def _is_most_used(own: str) -> bool:
+    """Return whether it is a well-known one: as it is, with figures after it, or said twice."""
+    half = own[: len(own) // 2]
+    said_twice = {half} if half and half * 2 == own else set()
+    return bool({own, own.rstrip("0123456789"), *said_twice} & _most_used())
+
+
+@lru_cache(maxsize=1)
+def _most_used() -> frozenset[str]:
+    with gzip.open(_MOST_USED, "rt", encoding="utf-8") as file:
+        return frozenset(map(_letters_and_digits, file)) - {""}
 
 
 @lru_cache(maxsize=1)

@@ -96,11 +96,23 @@ def test_long_passwords_of_any_characters_are_good(password: str) -> None:
         ("ann.lee@panel.example", "tried first"),
         ("Meridian Hosting 1", "tried first"),
         ("AnnaLeeAnnaLee1", "tried first"),
+        ("1qazxsw23edcvfr4", "used most"),
+        ("q1w2e3r4t5y6u7i8o9p0", "used most"),
+        ("Metallica 2026 2026", "used most"),
+        ("greyhoungreyhoun", "used most"),
     ],
 )
 def test_a_weak_password_is_refused_with_the_reason(password: str, why: str) -> None:
     with pytest.raises(PasswordError, match=why):
         passwords.check(password, email="ann.lee@panel.example", name="Anna Lee", company="Meridian Hosting")
+
+
+def test_a_shorter_password_is_good_beside_a_second_factor() -> None:
+    passwords.check("kx7!rumpel", chars_min=passwords.CHARS_MIN_BESIDE_A_FACTOR)
+
+    for password, why in (("kx7!rum", "at least 8 characters; this has 7"), ("ultraman", "used most")):
+        with pytest.raises(PasswordError, match=why):
+            passwords.check(password, chars_min=passwords.CHARS_MIN_BESIDE_A_FACTOR)
 
 
 def test_the_whole_password_counts() -> None:
