@@ -11,9 +11,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from creditapp.db import now
-from creditapp.errors import CustomerClosedError, CustomerNotFoundError, StaleFormError, TakenError
+from creditapp.errors import CustomerNotFoundError, StaleFormError, TakenError
 from creditapp.models import Customer, CustomerStatus, Setting
-from creditapp.services import audit, ledger, request_keys
+from creditapp.services import audit, ledger, request_keys, survivors
 from creditapp.services.audit import Action
 from creditapp.text import fold
 
@@ -113,7 +113,7 @@ def edit(session: Session, customer_id: int, fields: CustomerFields, *, version:
     if saved is None:
         raise CustomerNotFoundError(customer_id)
     if saved.status not in BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
     if saved.version != version:
         raise StaleFormError("this user")
     before, after = {name: getattr(saved, name) for name in names}, asdict(fields)

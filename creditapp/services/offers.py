@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import select
 
-from creditapp.models import Customer, Invoice, InvoiceKind, InvoiceStatus
+from creditapp.models import Invoice, InvoiceKind, InvoiceStatus
+from creditapp.queries.merged import family
 from creditapp.text import fold
 
 if TYPE_CHECKING:
@@ -45,16 +46,10 @@ def is_first_order(session: Session, customer_id: int, *, invoice_id: int | None
     """Return whether the customer, and whoever was merged into them, has ordered nothing else that still stands."""
     i = Invoice
     other = select(i.id).where(
-        i.customer_id.in_(same_person(customer_id)),
+        i.customer_id.in_(family(customer_id)),
         i.kind == InvoiceKind.ORDER,
         i.status != InvoiceStatus.CANCELLED,
     )
     if invoice_id is not None:
         other = other.where(i.id != invoice_id)
     return session.execute(other.limit(1)).first() is None
-
-
-def same_person(customer_id: int) -> Select[int]:
-    """Select the customer's id, and those of all who were merged into them."""
-    c = Customer
-    return select(c.id).where(or_(c.id == customer_id, c.merged_into_id == customer_id))

@@ -26,10 +26,12 @@ from creditapp.models import (
     Referral,
     Setting,
 )
+from creditapp.queries.merged import family
+from creditapp.services import survivors
 from creditapp.services.actor import SYSTEM
 from creditapp.services.customers import BY_HAND
 from creditapp.services.ledger import Chunk, Posting
-from creditapp.services.offers import Offer, is_first_order, same_person
+from creditapp.services.offers import Offer, is_first_order
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -57,7 +59,7 @@ def code_of(session: Session, customer_id: int) -> str:
     if found.referral_code is not None:
         return str(found.referral_code).upper()
     if found.status not in BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
     code = _new_code(session)
     session.execute(update(c).where(c.id == customer_id).values(referral_code=code, updated_at=now(session)))
     return code.upper()
@@ -78,7 +80,7 @@ def offer(session: Session, customer_id: int, key: str, *, invoice_id: int | Non
     ).one()
     if not enabled or not referred_minor + referrer_minor:
         raise CodeError("Referral codes are not taken at present.")
-    referrer_id = survivor(session, found.id)
+    referrer_id = survivors.survivor(session, found.id)
     if _is_same_person(session, customer_id, referrer_id):
         raise CodeError("This is one's own referral code. Pass it on to somebody else.")
     if session.execute(select(c.status).where(c.id == referrer_id)).scalar_one() not in BY_HAND:
@@ -148,7 +150,7 @@ def grant(session: Session, customer_id: int) -> bool:
     ).scalar_one_or_none()
     if named is None:
         return False
-    referred_id, referrer_id = survivor(session, customer_id), survivor(session, named)
+    referred_id, referrer_id = survivors.survivor(session, customer_id), survivors.survivor(session, named)
     key = f"referral:{customer_id}"
     people = {customer_id, referred_id, referrer_id}
     chunk = Chunk(session, people, [(each, key) for each in people], debtors=())
@@ -157,7 +159,8 @@ def grant(session: Session, customer_id: int) -> bool:
         .join(i, (i.customer_id == r.customer_id) & (i.id == r.invoice_id))
         .where(r.customer_id == customer_id, r.status == GrantStatus.PENDING, i.status == InvoiceStatus.PAID)
     ).one_or_none()
-    if row is None:
+    merged_meanwhile = [survivors.survivor(session, each) != each for each in (referred_id, referrer_id)]
+    if row is None or any(merged_meanwhile):  # the tick comes again
         return False
     values = {"status": str(GrantStatus.GRANTED), "granted_at": now(session)}
     if referred_id == referrer_id:
@@ -169,13 +172,6 @@ def grant(session: Session, customer_id: int) -> bool:
     q = REFERRALS.c
     session.execute(update(REFERRALS).where(q.customer_id == customer_id).values(**values))
     return referred_id != referrer_id
-
-
-def survivor(session: Session, customer_id: int) -> int:
-    """Return whom this customer was merged into, or the customer."""
-    c = Customer
-    into = session.execute(select(c.merged_into_id).where(c.id == customer_id)).scalar_one_or_none()
-    return customer_id if into is None else int(into)
 
 
 def _give(chunk: Chunk, customer_id: int, amount_minor: int, key: str) -> int:
@@ -207,15 +203,15 @@ def _new_code(session: Session) -> str:
 
 def _is_same_person(session: Session, customer_id: int, referrer_id: int) -> bool:
     """Return whether the two are one: the same account, merged into one, or with one e-mail between them."""
-    if survivor(session, customer_id) == referrer_id:
+    if survivors.survivor(session, customer_id) == referrer_id:
         return True
     c = Customer
-    ours = select(c.email_key).where(c.id.in_(same_person(customer_id)))
-    theirs = select(c.id).where(c.id.in_(same_person(referrer_id)), c.email_key.in_(ours), c.email_key != "")
+    ours = select(c.email_key).where(c.id.in_(family(customer_id)))
+    theirs = select(c.id).where(c.id.in_(family(referrer_id)), c.email_key.in_(ours), c.email_key != "")
     return session.execute(theirs.limit(1)).first() is not None
 
 
 def _was_referred(session: Session, customer_id: int) -> bool:
     r = Referral
-    found = select(r.customer_id).where(r.customer_id.in_(same_person(customer_id)), r.status != GrantStatus.DROPPED)
+    found = select(r.customer_id).where(r.customer_id.in_(family(customer_id)), r.status != GrantStatus.DROPPED)
     return session.execute(found.limit(1)).first() is not None

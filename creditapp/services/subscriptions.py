@@ -10,8 +10,8 @@ from sqlalchemy import Row, insert, select, update
 
 from creditapp.db import now
 from creditapp.errors import (
-    CustomerClosedError,
     CustomerNotFoundError,
+    MergedError,
     PeriodStartError,
     ProductError,
     StaleFormError,
@@ -19,7 +19,7 @@ from creditapp.errors import (
     SubscriptionNotFoundError,
 )
 from creditapp.models import Customer, Cycle, Product, Subscription, SubscriptionStatus
-from creditapp.services import audit, customers, days, periods, request_keys
+from creditapp.services import audit, customers, days, periods, request_keys, survivors
 from creditapp.services.audit import Action
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def cancel(session: Session, customer_id: int, subscription_id: int, *, version:
 
     Raises:
         SubscriptionNotFoundError: there is none.
+        MergedError: the customer was merged into another, who has it now.
         StaleFormError: somebody else saved it meanwhile, or it was renewed.
     """
     customers.lock_settings(session)
@@ -176,7 +177,7 @@ def _check_customer(session: Session, customer_id: int) -> None:
     if status is None:
         raise CustomerNotFoundError(customer_id)
     if status not in customers.BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
 
 
 def _sold(session: Session, product_id: int) -> Row[int, str, bool]:
@@ -200,6 +201,8 @@ def _lock(session: Session, customer_id: int, subscription_id: int) -> dict[str,
     row = session.execute(statement.with_for_update(key_share=True)).mappings().one_or_none()
     if row is None:
         raise SubscriptionNotFoundError(subscription_id)
+    if row["moved_to_id"] is not None:
+        raise MergedError(customer_id, survivors.survivor(session, customer_id))
     return dict(row)
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, cast, func, select
 
 from creditapp.errors import (
-    CustomerClosedError,
     CustomerNotFoundError,
     InvoiceNotFoundError,
     InvoiceStateError,
@@ -23,7 +22,7 @@ from creditapp.errors import (
 from creditapp.models import CreditAccount, Invoice, InvoiceKind, InvoiceStatus, Setting, Subscription
 from creditapp.models import SubscriptionStatus as Status
 from creditapp.money import BALANCE_MINOR_MAX
-from creditapp.services import customers, invoices
+from creditapp.services import customers, invoices, survivors
 from creditapp.services.invoices import Line
 from creditapp.services.mails import issued as mails
 
@@ -115,7 +114,7 @@ def ask(session: Session, customer_id: int, invoice_id: int, amount_minor: int, 
     earlier = session.execute(select(i.id).where(i.customer_id == customer_id, i.key == key)).first()
     if earlier is None:
         if locked.closed_at is not None:
-            raise CustomerClosedError(customer_id)
+            raise survivors.closed_error(session, customer_id)
         may = limits(session, customer_id, by_staff=by.kind == "staff")
         if may.obstacle:
             raise TopUpClosedError(may.obstacle)

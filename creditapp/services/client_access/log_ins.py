@@ -10,9 +10,9 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from creditapp.db import now
-from creditapp.errors import AddressUnfitError, CustomerClosedError, CustomerNotFoundError, NoLogInError
+from creditapp.errors import AddressUnfitError, CustomerNotFoundError, NoLogInError
 from creditapp.models import Customer, FormDraft, LogIn, LogInKind, LogInSession, OneTimeLink
-from creditapp.services import audit
+from creditapp.services import audit, survivors
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.audit import Action
 from creditapp.services.customers import BY_HAND
@@ -116,7 +116,7 @@ def lock_customer(session: Session, customer_id: int) -> Row[*tuple[object, ...]
     if person is None:
         raise CustomerNotFoundError(customer_id)
     if person.status not in BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
     return person
 
 

@@ -11,14 +11,13 @@ from sqlalchemy import delete, insert, select, update
 
 from creditapp.db import now
 from creditapp.errors import (
-    CustomerClosedError,
     CustomerNotFoundError,
     FormReusedError,
     InvoiceStateError,
     StaleFormError,
 )
 from creditapp.models import CreditAccount, InvoiceKind, InvoiceStatus, Setting
-from creditapp.services import ledger
+from creditapp.services import ledger, survivors
 from creditapp.services.bills import (
     EVENTS,
     INVOICES,
@@ -102,7 +101,7 @@ def create(  # noqa: PLR0913  (one argument for each field of the form)
             raise FormReusedError
         return Made(customer_id, earlier.id, earlier.status, earlier.total_minor, replayed=True)
     if closed_at is not None:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
     terms = _terms(session)
     rows, sums = price(lines, is_gross=terms.prices_include_tax)
     its_status = InvoiceStatus.DRAFT if is_draft else status(sums.total_minor, 0, 0)
@@ -220,7 +219,7 @@ def _lock_account(session: Session, customer_id: int) -> datetime | None:
 
 def _lock_open_account(session: Session, customer_id: int) -> None:
     if _lock_account(session, customer_id) is not None:
-        raise CustomerClosedError(customer_id)
+        raise survivors.closed_error(session, customer_id)
 
 
 def _terms(session: Session) -> _Terms:

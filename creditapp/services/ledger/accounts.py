@@ -10,7 +10,8 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from creditapp.bulk import among, insert_rows, pairs
-from creditapp.errors import CustomerClosedError, CustomerNotFoundError, KeyReusedError
+from creditapp.errors import CustomerNotFoundError, KeyReusedError
+from creditapp.services import survivors
 from creditapp.services.ledger import plans
 from creditapp.services.ledger.chain import ZERO_HASH, content_digest
 from creditapp.services.ledger.terms import Account, Entry, Lot, Panel
@@ -39,6 +40,7 @@ def open_account(
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is no account, or it takes no more entries.
+        MergedError: it takes none because the customer was merged into another.
         KeyReusedError: the key has been used for other content.
     """
     calls = [
@@ -58,8 +60,8 @@ def open_account(
     account = Account(*locked.rows[0])
     if posted.rows:
         account.posted = replay(posted.rows[0], content)
-    elif account.closed_at is not None and not closed_too:
-        raise CustomerClosedError(customer_id)
+    elif account.closed_at is not None and not closed_too and not survivors.is_passing(session, customer_id):
+        raise survivors.closed_error(session, customer_id)
     if debit:
         account.lots = [Lot(*row) for row in rest.pop().rows]
         account.has_more_lots = len(account.lots) == LOTS_AT_ONCE

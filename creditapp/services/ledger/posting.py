@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from creditapp.db import now
-from creditapp.errors import CustomerClosedError, CustomerNotFoundError, DomainError
+from creditapp.errors import CustomerNotFoundError, DomainError
+from creditapp.services import survivors
 from creditapp.services.ledger import plans
 from creditapp.services.ledger.accounts import lock_many, read_all_lots, read_lots, read_posted, replay
 from creditapp.services.ledger.chain import content_digest
@@ -69,14 +70,23 @@ class Chunk:
         """Return the customer's account, as the entries made so far have left it.
 
         Raises:
-            CustomerNotFoundError, CustomerClosedError: there is none, or it takes no more entries.
+            CustomerNotFoundError, CustomerClosedError, MergedError: there is none, or it takes no more entries.
         """
         account = self.accounts.get(customer_id)
         if account is None:
             raise CustomerNotFoundError(customer_id)
-        if account.closed_at is not None:
-            raise CustomerClosedError(customer_id)
+        if account.closed_at is not None and not survivors.is_passing(self._session, customer_id):
+            raise survivors.closed_error(self._session, customer_id)
         return account
+
+    def earlier(self, customer_id: int, key: str, content: tuple[Any, ...]) -> Entry | None:
+        """Return what was posted under this key before; it is one of those that the chunk was opened with.
+
+        Raises:
+            KeyReusedError: the key has been used for other content.
+        """
+        row = self._posted.get((customer_id, key))
+        return None if row is None else replay(row, content)
 
     def post(self, customer_id: int, posting: Posting) -> Entry:
         """Make one entry; what was asked before under the same key is returned as it was.

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from creditapp.errors import CodeError
 from creditapp.models import GrantStatus, PromoCode, PromoUse, Setting
 from creditapp.money import part_of
+from creditapp.queries.merged import family
 from creditapp.services import referrals
 from creditapp.services.ledger import zone
-from creditapp.services.offers import CODE_CHARS_MAX, Offer, is_first_order, plain_code, same_person
+from creditapp.services.offers import CODE_CHARS_MAX, Offer, is_first_order, plain_code
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -80,7 +81,7 @@ def _has_used(session: Session, customer_id: int, promo_id: int) -> bool:
     u = PromoUse
     used = select(u.invoice_id).where(
         u.promo_code_id == promo_id,
-        u.customer_id.in_(same_person(customer_id)),
+        u.customer_id.in_(family(customer_id)),
         u.status != GrantStatus.DROPPED,
     )
     return session.execute(used.limit(1)).first() is not None

@@ -1,0 +1,55 @@
+"""Who was merged into whom. Chains are flat: whoever was merged points at somebody who was not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ScalarSelect, Select, or_, select
+
+from creditapp.bulk import among
+from creditapp.models import Customer
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+
+def family(customer_id: int | ColumnElement[int]) -> Select[int]:
+    """Select the customer's id, and those of all who were merged into them."""
+    c = Customer
+    return select(c.id).where(or_(c.id == customer_id, c.merged_into_id == customer_id))
+
+
+def survivor_of(customer_id: int | ColumnElement[int]) -> ScalarSelect[int]:
+    """Select whom this customer was merged into; NULL where nobody."""
+    c = Customer
+    return select(c.merged_into_id).where(c.id == customer_id).scalar_subquery()
+
+
+def family_of(session: Session, customer_id: int) -> list[int]:
+    """Return the customer's id first, then those of all who were merged into them, by rising id."""
+    merged = select(Customer.id).where(Customer.merged_into_id == customer_id).order_by(Customer.id)
+    return [customer_id, *session.execute(merged).scalars()]
+
+
+def survivors_among(session: Session, customer_ids: Collection[int]) -> dict[int, int]:
+    """Return whom those of these customers were merged into who were."""
+    if not customer_ids:
+        return {}
+    c = Customer.__table__.c
+    rows = session.connection().execute(
+        select(c.id, c.merged_into_id).where(among(session, c.id, customer_ids), c.merged_into_id.is_not(None))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def absorbed_by(session: Session, customer_ids: Collection[int]) -> dict[int, int]:
+    """Return all who were merged into one of these customers, each with that one."""
+    if not customer_ids:
+        return {}
+    c = Customer.__table__.c
+    rows = session.connection().execute(
+        select(c.id, c.merged_into_id).where(among(session, c.merged_into_id, customer_ids)).order_by(c.id)
+    )
+    return {row[0]: row[1] for row in rows}
