@@ -257,6 +257,21 @@ function keepWatching(part) {
 
 for (const part of document.querySelectorAll("[data-watch]")) setTimeout(keepWatching, WATCH_MS, part);
 
+/* ---- <details class="menu">: Escape and a press elsewhere close it; it opens without this */
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
 /* ---- after a refused form, reading starts at what went wrong */
 
 document.querySelector(".summary")?.focus();

@@ -86,6 +86,12 @@ class CreditAccount(Base):
         CheckConstraint("balance_minor BETWEEN 0 AND 1000000000000", name="balance_is_never_below_zero"),
         CheckConstraint("entry_seq >= 0", name="sequence_counts_up"),
         CheckConstraint("(frozen_at IS NULL) = (frozen_reason IS NULL)", name="freeze_says_why"),
+        Index(
+            "ix_credit_accounts_frozen",
+            "customer_id",
+            postgresql_where=text("frozen_at IS NOT NULL"),
+            sqlite_where=text("frozen_at IS NOT NULL"),
+        ),
         {"postgresql_with": {"fillfactor": 70}},
     )
 

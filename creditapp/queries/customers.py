@@ -28,6 +28,7 @@ class CustomerFilter:
     text: str = ""
     status: str = ""
     has_credit: bool | None = None
+    is_frozen: bool = False
     joined_from: date | None = None
     joined_until: date | None = None
 
@@ -119,6 +120,9 @@ def _conditions(session: Session, wanted: CustomerFilter, rank: Rank | None = No
         found.append(c.joined_on >= wanted.joined_from)
     if wanted.joined_until is not None:
         found.append(c.joined_on <= wanted.joined_until)
+    if wanted.is_frozen:
+        frozen = select(CreditAccount.customer_id).where(CreditAccount.frozen_at.is_not(None))
+        found.append(c.id.in_(frozen))
     if wanted.has_credit and outstanding(session).holders <= FEW_HOLDERS:
         found.append(c.id.in_(select(CreditAccount.customer_id).where(CreditAccount.balance_minor > 0)))
     elif wanted.has_credit is not None:

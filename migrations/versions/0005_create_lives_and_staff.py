@@ -38,6 +38,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 """Name, type, what it is where nobody has said otherwise, and the CHECK with its name; no default: it may be empty."""
 INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("ix_customers_merged_into_id", "customers", ("merged_into_id", "id"), "merged_into_id IS NOT NULL"),
+    ("ix_credit_accounts_frozen", "credit_accounts", ("customer_id",), "frozen_at IS NOT NULL"),
     ("ix_log_ins_customer_id", "log_ins", ("customer_id",), "customer_id IS NOT NULL"),
     ("ix_audit_log_at", "audit_log", ("at", "seq"), ""),
     ("ix_audit_log_action", "audit_log", ("action", "at", "seq"), ""),
@@ -67,7 +68,7 @@ def upgrade() -> None:
         sa.Column("email_key", sa.Text(), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("made_by_id", ID, nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("ends_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT, nullable=True),

@@ -4,4 +4,15 @@ from flask import Blueprint
 
 bp = Blueprint("users", __name__)
 
-from creditapp.blueprints.users import balance, client_area, credit, downtime, entries, history, routes, subscriptions  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.users import (  # noqa: E402  (views register themselves)
+    balance,  # noqa: F401
+    client_area,  # noqa: F401
+    credit,  # noqa: F401
+    downtime,  # noqa: F401
+    entries,  # noqa: F401
+    freezing,  # noqa: F401
+    history,  # noqa: F401
+    routes,  # noqa: F401
+    subscriptions,  # noqa: F401
+    transferring,  # noqa: F401
+)

@@ -13,6 +13,7 @@ from flask_login import current_user
 from creditapp.blueprints.invoices.newest import newest_of
 from creditapp.blueprints.payments import newest as payments
 from creditapp.blueprints.users.forms import BY_HAND, AdjustCreditForm
+from creditapp.blueprints.users.menu import menu_of
 from creditapp.blueprints.users.referred import read_referral
 from creditapp.blueprints.users.subscribed import read_subscribed
 from creditapp.db import db
@@ -69,6 +70,7 @@ def render_customer(
         status=status,
         crumbs=[("Admin", None), ("Users", url_for("users.index")), (customer.name, None)],
         customer=customer,
+        menu_items=menu_of(customer),
         usable=spendable,
         next_day=last_day(spendable.next_at) if spendable.next_at else None,
         figure=_course(customer, moment),

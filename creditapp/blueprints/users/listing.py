@@ -29,7 +29,7 @@ COLUMNS = (
     Column("Balance", "balance", numeric=True),
     Column("", css="acts-c"),
 )
-CREDIT_CHOICES = [("", "Any"), ("yes", "With credit"), ("no", "Without credit")]
+CREDIT_CHOICES = [("", "Any"), ("yes", "With credit"), ("no", "Without credit"), ("frozen", "Frozen")]
 STATUS_CHOICES = [("", "Any"), *((str(one), one.capitalize()) for one in CustomerStatus)]
 
 
@@ -83,6 +83,7 @@ class Asked:
             text=urls.text(args, "q"),
             status=status if status in set(CustomerStatus) else "",
             has_credit={"yes": True, "no": False}.get(args.get("credit", "")),
+            is_frozen=args.get("credit") == "frozen",
             joined_from=urls.day(args.get("from", "")),
             joined_until=urls.day(args.get("until", "")),
         )
@@ -104,7 +105,7 @@ class Asked:
         return {
             "q": w.text,
             "status": w.status,
-            "credit": {True: "yes", False: "no"}.get(w.has_credit) if w.has_credit is not None else None,
+            "credit": "frozen" if w.is_frozen else {True: "yes", False: "no", None: None}[w.has_credit],
             "from": w.joined_from.isoformat() if w.joined_from else None,
             "until": w.joined_until.isoformat() if w.joined_until else None,
             "sort": None if self.sort == self.default_sort else self.sort,
@@ -129,6 +130,7 @@ class Asked:
             (f"“{w.text}”", "q", w.text),
             (w.status.capitalize(), "status", w.status),
             ("With credit" if w.has_credit else "Without credit", "credit", w.has_credit is not None),
+            ("Frozen", "credit", w.is_frozen),
             (f"Since {day(w.joined_from)}" if w.joined_from else "", "from", w.joined_from),
             (f"Until {day(w.joined_until)}" if w.joined_until else "", "until", w.joined_until),
         ]

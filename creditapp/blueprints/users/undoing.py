@@ -14,6 +14,7 @@ from creditapp.permissions import Permission, can
 from creditapp.queries.authority import Authority
 from creditapp.queries.entries import EntryFacts
 from creditapp.services import ledger
+from creditapp.services.credits.transferring import HALVES
 from creditapp.web.panel import current_panel
 
 
@@ -25,6 +26,8 @@ class Undoable:
     reverse: bool = False
     void: bool = False
     delete: bool = False
+    take_back: bool = False
+    """It is a half of a transfer, which is taken back with its other half."""
     why_not: str = ""
     """Why nothing can be done; empty when something can, or when there is nothing to explain."""
 
@@ -33,6 +36,8 @@ def undoable(entry: EntryFacts, rules: Authority) -> Undoable:
     """Return what the person who asks may do about the entry."""
     if not can(Permission.CREDIT_REVERSE):
         return Undoable()
+    if entry.kind in HALVES:
+        return _transfer(entry)
     why_not = _why_not(entry, rules)
     if why_not:
         return Undoable(why_not=why_not)
@@ -53,6 +58,18 @@ def words_of_undoing(entry: EntryFacts) -> str:
     if entry.voided_minor == 0:
         return "reversed"
     return "voided" if entry.voided_minor == entry.reversed_minor else "reversed and voided"
+
+
+def _transfer(entry: EntryFacts) -> Undoable:
+    """Return whether the transfer can be taken back, as far as this half of it tells."""
+    if entry.is_undone:
+        return Undoable(why_not="This transfer has been taken back.")
+    is_used = entry.lot_remaining_minor not in {None, entry.amount_minor}
+    if is_used:
+        return Undoable(why_not="Some of this credit has been used: transfer back what is left.")
+    if not can(Permission.CREDIT_TRANSFER):
+        return Undoable(why_not="This is a half of a transfer. Ask a manager to take it back.")
+    return Undoable(take_back=True)
 
 
 def _why_not(entry: EntryFacts, rules: Authority) -> str:

@@ -18,7 +18,10 @@ _RECEIVED = {
     *(Kind.TOP_UP, Kind.DOWNTIME, Kind.PROMO, Kind.REFERRAL, Kind.TRANSFER_IN),
 }
 """What a customer is told of. Opening balances and mergers are ours alone; what comes back was there before."""
-_USED = {Kind.REMOVED, Kind.CORRECTION, Kind.APPLIED, Kind.EXPIRED, Kind.CREDIT_REFUND, Kind.CHARGEBACK}
+_USED = {
+    *(Kind.REMOVED, Kind.CORRECTION, Kind.APPLIED, Kind.EXPIRED, Kind.CREDIT_REFUND, Kind.CHARGEBACK),
+    Kind.TRANSFER_OUT,
+}
 """What may leave a balance low."""
 
 
