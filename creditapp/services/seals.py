@@ -1,5 +1,7 @@
 """Seals: once a day the heads of the histories go into a file outside the database, so that a cut tail is missed.
 
+The heads are those of every customer's entries and the one of the audit log.
+
 Whoever can write the database and knows it well can take the newest entries away and set the heads back: what is left
 is whole in itself. A seal remembers what stood there. Each line of the file carries a MAC under the ledger's key over
 itself and the MAC before it, so a line cannot be changed, forged or taken out of the middle.
@@ -67,11 +69,11 @@ def is_due(session: Session, path: Path, moment: datetime) -> bool:
 def seal(session: Session, path: Path, moment: datetime) -> int:
     """Append a seal of what has changed since the last one, and return how many heads it holds.
 
-    The session must see committed rows only, as `snapshot` gives it. Repeating it adds a seal of the same. While there
-    is no entry, nothing is written.
+    The session must see committed rows only, as `snapshot` gives it. Repeating it adds a seal of the same. While
+    nothing has happened, no entry and no act, nothing is written.
     """
     sums = _sums(session)
-    if not sums["customers"]:
+    if not sums["customers"] and not sums["audit"][0]:
         return 0
     key, at = ledger_key(session), min(moment, now(session)).isoformat()
     last = last_sealed_at(key, path)
@@ -100,12 +102,18 @@ def read(key: bytes, path: Path) -> Iterator[Line]:
 
 def last_sealed_at(key: bytes, path: Path) -> datetime | None:
     """Return the moment of the last whole seal."""
+    facts = last_facts(key, path)
+    return None if facts is None else datetime.fromisoformat(facts["at"])
+
+
+def last_facts(key: bytes, path: Path) -> dict[str, Any] | None:
+    """Return the line that closes the last whole seal: its moment, the sums and where the audit log stood."""
     tail = _tail(path)
     facts = _facts(key, _mac_of(tail[-2]), tail[-1]) if len(tail) > 1 else None
-    if facts is None or "customers" not in facts:
-        closing = [line.facts["at"] for line in read(key, path) if line.closes and line.facts]
-        return datetime.fromisoformat(closing[-1]) if closing else None
-    return datetime.fromisoformat(facts["at"])
+    if facts is not None and "customers" in facts:
+        return facts
+    closing = [line.facts for line in read(key, path) if line.closes]
+    return closing[-1] if closing else None
 
 
 def _sums(session: Session) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def tampered(*statements: str, **values: object) -> Iterator[Session]:
     """Yield a session that sees the database with the statements done to it, past every guard; then take them back."""
     with db.engine.connect() as connection, _without_keys(connection), Session(bind=connection) as session:
         session.info["ledger_key"] = current_app.config["LEDGER_KEY"]
-        _lift_guards(connection)
+        lift_guards(connection)
         for statement in statements:
             names = [name for name in values if f":{name}" in statement]
             connection.execute(text(statement), {name: values[name] for name in names})
@@ -42,7 +42,8 @@ def _without_keys(connection: Connection) -> Iterator[None]:
         driver.execute("PRAGMA foreign_keys=ON")
 
 
-def _lift_guards(connection: Connection) -> None:
+def lift_guards(connection: Connection) -> None:
+    """Let this database be changed as if nothing guarded it."""
     if connection.dialect.name == "sqlite":
         question = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'"
     else:

@@ -40,6 +40,13 @@ def check_seals(session: Session, path: Path) -> Iterator[Finding]:
         yield Finding("seals", None, None, f"{entries} entries were sealed; there are {count}")
 
 
+def check_last_audit_seal(session: Session, path: Path) -> Iterator[Finding]:
+    """Yield whether the audit row that the last whole seal names is not there as it was sealed."""
+    facts = seals.last_facts(ledger_key(session), path)
+    if facts is not None:
+        yield from _check_audit(session, facts["audit"], facts["at"])
+
+
 def _check_heads(session: Session, heads: list[list[Any]], at: str) -> Iterator[Finding]:
     c = CreditEntry.__table__.c
     numbers = [(customer_id, seq) for customer_id, seq, _hash in heads]
