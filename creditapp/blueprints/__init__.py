@@ -7,6 +7,7 @@ def register_blueprints(app: Flask) -> None:
     """Let the application answer on every URL there is."""
     from creditapp.blueprints import (  # noqa: PLC0415  (they need the models)
         account,
+        audit,
         auth,
         batches,
         credits,
@@ -28,7 +29,7 @@ def register_blueprints(app: Flask) -> None:
     )
 
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
-    for blueprint in (*at_the_desk, refunds, promos, account):
+    for blueprint in (*at_the_desk, refunds, promos, audit, account):
         app.register_blueprint(blueprint.bp)
     for blueprint in (incidents, batches, suspense, sandbox, webhooks):
         app.register_blueprint(blueprint.bp)

@@ -107,7 +107,10 @@ def _navigation() -> list[NavItem]:
         billing.children.append(_item("Promo codes", "promos.index"))
     if can(Permission.SETTINGS_READ):
         billing.children.append(_item("Settings", "settings.show"))
-    return [_item("Users", "users.index", "users"), billing]
+    pages = [_item("Users", "users.index", "users"), billing]
+    if can(Permission.AUDIT_READ):
+        pages.append(_item("Audit log", "audit.index", "scroll-text"))
+    return pages
 
 
 def _client_navigation() -> list[NavItem]:
