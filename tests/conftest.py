@@ -26,13 +26,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import make_url
+from sqlalchemy import Engine, make_url
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from creditapp import create_app
 from creditapp.config import Config
-from creditapp.db import db
+from creditapp.db import db, init_database
 from creditapp.services import passwords, verification
 from tests import postgres
 from tests.books import Books, write_books
@@ -236,22 +236,60 @@ def databases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Apps:
+    """Applications that are made once and lent to one test after the other: registering the views takes its time.
+
+    What a test leaves in the configuration or among the extensions goes before the next one comes. The engine is new;
+    what SQLAlchemy has compiled for the ones before it is known to it.
+    """
+
+    def __init__(self) -> None:
+        self._spare: list[tuple[Flask, dict[str, Any]]] = []
+        self._used: dict[str, Engine] = {}
+
+    @contextmanager
+    def lend(self, config: Config) -> Iterator[Flask]:
+        app, extensions = self._spare.pop() if self._spare else _made(config)
+        app.extensions = dict(extensions)
+        app.instance_path = str(config.instance_path)
+        app.config.clear()
+        app.config.update(app.default_config)
+        app.config.from_mapping(config.flask())
+        app.teardown_appcontext_funcs.remove(db._teardown_session)
+        app._got_first_request = False
+        init_database(app)
+        with app.app_context():
+            engine = db.engine
+        used = self._used.setdefault(engine.name, engine)
+        if used is not engine:
+            engine.dialect = engine.pool._dialect = used.dialect
+            engine._compiled_cache = used._compiled_cache
+        views = len(app.view_functions)
+        yield app
+        if len(app.view_functions) == views:
+            self._spare.append((app, extensions))
+
+
+def _made(config: Config) -> tuple[Flask, dict[str, Any]]:
+    app = create_app(config)
+    app.jinja_env.bytecode_cache = _COMPILED
+    app.test_client_class = _Visitor
+    return app, {name: made for name, made in app.extensions.items() if name != "sqlalchemy"}
+
+
 @pytest.fixture(scope="session")
 def new_app(databases: Databases) -> AppMaker:
-    """Make an application over a database of its own; its context is entered."""
+    """Lend an application over a database of its own; its context is entered."""
+    apps = _Apps()
 
     @contextmanager
     def make(engine: str) -> Iterator[Flask]:
-        with databases.migrated(engine) as url:
-            app = create_app(databases.config(url))
-            app.jinja_env.bytecode_cache = _COMPILED
-            app.test_client_class = _Visitor
-            with app.app_context():
-                try:
-                    yield app
-                finally:
-                    db.session.remove()
-                    db.engine.dispose()
+        with databases.migrated(engine) as url, apps.lend(databases.config(url)) as app, app.app_context():
+            try:
+                yield app
+            finally:
+                db.session.remove()
+                db.engine.dispose()
 
     return make
 

@@ -58,13 +58,27 @@ def agree(number: str, stored: str, summed: str) -> str:
 def ask(session: Session, laws: Iterable[Law]) -> Iterator[Finding]:
     """Yield what breaks these laws."""
     connection = session.connection()
-    for law in laws:
+    for law in _suspects(connection, list(laws)):
         try:
             yield from _broken(connection, law)
         except OperationalError as error:
             if "overflow" not in str(error.orig):
                 raise
             yield Finding("sums", None, None, f"the database cannot add up the {law.check}: {error.orig}")
+
+
+def _suspects(connection: Connection, laws: list[Law]) -> list[Law]:
+    """Return the laws that are broken, found out with one question for all: as a rule none is."""
+    questions = [f"SELECT {number} WHERE EXISTS ({law.question})" for number, law in enumerate(laws)]
+    values = {name: value for law in laws for name, value in law.values.items()}
+    try:
+        return [
+            laws[number] for number in sorted(connection.execute(text(" UNION ALL ".join(questions)), values).scalars())
+        ]
+    except OperationalError as error:
+        if "overflow" not in str(error.orig):
+            raise
+        return laws
 
 
 def _broken(connection: Connection, law: Law) -> Iterator[Finding]:
