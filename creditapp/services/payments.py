@@ -19,7 +19,7 @@ from creditapp.errors import (
 )
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind, Payment
 from creditapp.money import AMOUNT_MINOR_MAX
-from creditapp.services import ledger, orders_paid
+from creditapp.services import ledger, orders_paid, self_dealing
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, move_on, select_bill, write
 from creditapp.services.ledger import Account, Entry, Panel, Posting
 
@@ -145,6 +145,7 @@ def record(  # noqa: PLR0913  (one argument for each field of the form)
     """
     if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=AMOUNT_MINOR_MAX)
+    self_dealing.refuse(session, by, customer_id)
     ids = list(dict.fromkeys(invoice_ids))
     content = ("payment", amount_minor, ids, method, str(received_on), transaction_ref, note, by.kind, by.id)
     try:
@@ -224,7 +225,7 @@ def _add_funds(
                 amount_minor=bill.total_minor,
                 description=f"Add Funds Invoice #{bill.id}",
                 by=by,
-                key=f"top-up:{bill.id}",
+                key=f"top-up:{bill.id}:{payment_id}",  # paid anew after a void, it adds its funds anew
                 class_=CreditClass.PAID,
                 invoice_id=bill.id,
                 payment_id=payment_id,

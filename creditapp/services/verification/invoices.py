@@ -1,8 +1,8 @@
 """What each invoice must come to: one question for each law, as in `sums`.
 
 Its lines come to its net, tax and total; the entries that use credit on it and give it back come to the credit on it;
-the allocations of payments come to what was paid for it, and what has come back of them to what was refunded; its
-status is what the amounts say.
+the allocations of payments that were not voided come to what was paid for it, and what has come back of them to what
+was refunded; its status is what the amounts say.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from creditapp.money import RATE_WHOLE
 from creditapp.services.verification.findings import Finding
-from creditapp.services.verification.laws import KNOWN, ON_INVOICES, RESTORED, Law, agree, ask
+from creditapp.services.verification.laws import ALLOCATED, KNOWN, ON_INVOICES, RESTORED, Law, agree, ask
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -103,7 +103,7 @@ _LAWS = (
         agree(
             "invoice_id",
             "SELECT customer_id, id AS invoice_id, paid_minor AS minor FROM invoices",
-            "SELECT customer_id, invoice_id, amount_minor AS minor FROM payment_allocations",
+            f"SELECT a.customer_id, a.invoice_id, a.amount_minor AS minor {ALLOCATED}",
         ),
         "{} was paid for it; payments gave it {}",
         "invoice",
@@ -113,7 +113,7 @@ _LAWS = (
         agree(
             "invoice_id",
             "SELECT customer_id, id AS invoice_id, refunded_minor AS minor FROM invoices",
-            "SELECT customer_id, invoice_id, refunded_minor AS minor FROM payment_allocations",
+            f"SELECT a.customer_id, a.invoice_id, a.refunded_minor AS minor {ALLOCATED}",
         ),
         "{} was refunded of it; of its payments, {}",
         "invoice",
@@ -151,6 +151,8 @@ _LAWS = (
             FROM credit_entries e
             JOIN ({KNOWN}) i ON i.customer_id = e.customer_id AND i.id = e.invoice_id
             WHERE e.kind = 'top_up'
+            UNION ALL
+            SELECT customer_id, invoice_id, -amount_minor FROM invoice_events WHERE action = 'funds_taken_back'
             """,  # noqa: S608  (our own names)
         ),
         "it adds funds of {}; {} has become credit",

@@ -25,6 +25,11 @@ these, lines, history and money are unknown: nothing is asked about those.
 KNOWN = "SELECT customer_id, id FROM invoices WHERE key_digest <> :restored"
 ON_INVOICES = "('applied', 'unapplied', 'returned')"
 OF_PAYMENTS = "('overpayment', 'duplicate_payment', 'loose_payment')"
+ALLOCATED = (
+    "FROM payment_allocations a "
+    "JOIN payments p ON p.customer_id = a.customer_id AND p.id = a.payment_id AND p.voided_at IS NULL"
+)
+"""The allocations of payments that were not voided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,12 +37,47 @@ _LAWS = (
         LEFT JOIN (SELECT customer_id, payment_id, SUM(amount_minor) AS minor FROM ({_LIVE}) live
                    GROUP BY customer_id, payment_id) r ON r.customer_id = p.customer_id AND r.payment_id = p.id
         LEFT JOIN ({_CAPTURED}) c ON c.customer_id = p.customer_id AND c.payment_id = p.id
-        WHERE (p.refunded_minor <> 0 OR r.minor IS NOT NULL)
+        WHERE p.voided_at IS NULL AND (p.refunded_minor <> 0 OR r.minor IS NOT NULL)
             AND (p.refunded_minor > p.amount_minor OR p.refunded_minor < COALESCE(r.minor, 0)
                  OR (c.payment_id IS NULL AND p.refunded_minor <> COALESCE(r.minor, 0)))
         """,  # noqa: S608  (our own names)
         "{} of it went back; its refunds come to {}",
         "payment",
+    ),
+    Law(
+        "voids",
+        """
+        SELECT p.customer_id, p.id, p.refunded_minor, p.amount_minor,
+            COALESCE(SUM(a.amount_minor - a.refunded_minor), 0)
+        FROM payments p
+        LEFT JOIN payment_allocations a ON a.customer_id = p.customer_id AND a.payment_id = p.id
+        WHERE p.voided_at IS NOT NULL
+        GROUP BY p.customer_id, p.id, p.refunded_minor, p.amount_minor, p.void_reason
+        HAVING p.refunded_minor <> p.amount_minor OR COALESCE(SUM(a.amount_minor - a.refunded_minor), 0) <> 0
+            OR EXISTS (SELECT 1 FROM refunds r
+                       WHERE r.customer_id = p.customer_id AND r.payment_id = p.id AND r.status <> 'failed')
+            OR EXISTS (SELECT 1 FROM captures c WHERE c.customer_id = p.customer_id AND c.payment_id = p.id)
+        """,
+        "it was voided, with {} of {} taken back, {} of it still on invoices, or money of it elsewhere",
+        "payment",
+    ),
+    Law(
+        "voids",
+        """
+        SELECT customer_id, invoice_id, SUM(told_minor), payment_id, SUM(given_minor)
+        FROM (
+            SELECT a.customer_id, a.invoice_id, a.payment_id, a.amount_minor AS given_minor, 0 AS told_minor
+            FROM payment_allocations a
+            JOIN payments p ON p.customer_id = a.customer_id AND p.id = a.payment_id AND p.voided_at IS NOT NULL
+            UNION ALL
+            SELECT customer_id, invoice_id, payment_id, 0, amount_minor
+            FROM invoice_events WHERE action = 'payment_voided'
+        ) both_sides
+        GROUP BY customer_id, invoice_id, payment_id
+        HAVING SUM(told_minor) <> SUM(given_minor)
+        """,
+        "its history takes back {} of payment #{}, which gave it {} and is void",
+        "invoice",
     ),
     Law(
         "refunds",
