@@ -270,6 +270,18 @@ def test_a_limit_that_is_no_amount_keeps_everything_typed(admin: Browser, typed:
     assert page.value("company_name") == "Credit desk"
 
 
+def test_settings_from_a_stale_tab_are_shown_where_currency_and_zone_are_fixed(admin: Browser) -> None:
+    make_customer(1000)
+    stale = admin.open(PAGE)
+    admin.submit(PAGE, form="Save", company_name="Kite Hosting")
+
+    page = admin.submit(stale, form="Save", company_name="Mine")
+
+    assert page.status == 422
+    assert page.value("company_name") == "Mine"
+    assert "Kite Hosting" in page.errors("company_name")[0]
+
+
 def test_limits_from_a_stale_tab_are_shown_beside_what_is_saved(admin: Browser) -> None:
     second = admin.open(PAGE)
     admin.submit(PAGE, form="Save limits", agent_add="50")

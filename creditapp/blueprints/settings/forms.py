@@ -112,7 +112,7 @@ class SettingsForm(Form):
             is_on = getattr(saved, name)
             tell_saved(self[name], "on" if is_on else "off", is_on)
         for name in ("company_name", "currency", "time_zone", *COUNTS):
-            if self[name]:
+            if name in self:
                 tell_saved(self[name], str(getattr(saved, name)))
         kinds = saved.automatic_kinds
         tell_saved(self.automatic_kinds, listed(kinds), kinds.split(",") if kinds else [])
