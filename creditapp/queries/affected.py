@@ -26,6 +26,7 @@ from creditapp.models import (
     Subscription,
     SubscriptionStatus,
 )
+from creditapp.queries import merged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -105,10 +106,11 @@ def count(session: Session, hit: Hit) -> int:
 
 
 def credited(session: Session, customer_ids: Collection[int]) -> list[Credited]:
-    """Return which subscriptions of these customers have had credit for downtime."""
+    """Return which subscriptions of these customers have had credit for downtime, under whatever name they had then."""
     e = CreditEntry
+    everybody = {*customer_ids, *merged.absorbed_by(session, customer_ids)}
     statement = select(e.subscription_id, e.incident_id, e.key, stands()).where(
-        among(session, e.__table__.c.customer_id, customer_ids),
+        among(session, e.__table__.c.customer_id, everybody),
         e.kind == str(Kind.DOWNTIME),
         e.subscription_id.is_not(None),
     )
@@ -133,7 +135,8 @@ def stands() -> ColumnElement[bool]:
         .join(batch, batch.id == line.batch_id)
         .join(invoice, and_(invoice.customer_id == line.customer_id, invoice.id == line.invoice_id))
         .where(batch.reverses_id == e.batch_id, line.customer_id == e.customer_id)
-        .where(line.subscription_id == e.subscription_id, invoice.status != str(InvoiceStatus.CANCELLED))
+        .where(line.subscription_id == e.subscription_id)
+        .where(or_(invoice.status != str(InvoiceStatus.CANCELLED), invoice.moved_to_id.is_not(None)))
         .correlate(e)
         .exists()
     )
@@ -172,7 +175,7 @@ def _conditions(hit: Hit) -> Sequence[ColumnElement[bool]]:
         s.status.in_([str(SubscriptionStatus.ACTIVE), str(SubscriptionStatus.SUSPENDED)]),
         and_(s.status == str(SubscriptionStatus.CANCELLED), s.cancelled_on > hit.first_day),
     )
-    return [*_what_was_down(hit), was_active, s.started_on <= hit.last_day]
+    return [*_what_was_down(hit), was_active, s.started_on <= hit.last_day, s.moved_to_id.is_(None)]
 
 
 def _what_was_down(hit: Hit) -> list[ColumnElement[bool]]:

@@ -21,6 +21,11 @@ def family(customer_id: int | ColumnElement[int]) -> Select[int]:
     return select(c.id).where(or_(c.id == customer_id, c.merged_into_id == customer_id))
 
 
+def absorbed(customer_id: int) -> Select[int]:
+    """Select the ids of all who were merged into this customer."""
+    return select(Customer.id).where(Customer.merged_into_id == customer_id)
+
+
 def survivor_of(customer_id: int | ColumnElement[int]) -> ScalarSelect[int]:
     """Select whom this customer was merged into; NULL where nobody."""
     c = Customer
@@ -31,6 +36,12 @@ def family_of(session: Session, customer_id: int) -> list[int]:
     """Return the customer's id first, then those of all who were merged into them, by rising id."""
     merged = select(Customer.id).where(Customer.merged_into_id == customer_id).order_by(Customer.id)
     return [customer_id, *session.execute(merged).scalars()]
+
+
+def people_of(session: Session, customer_id: int) -> list[int]:
+    """Return all who are one person with this customer by now: the survivor first, and all who were merged."""
+    into = session.execute(select(Customer.merged_into_id).where(Customer.id == customer_id)).scalar_one_or_none()
+    return family_of(session, customer_id if into is None else into)
 
 
 def survivors_among(session: Session, customer_ids: Collection[int]) -> dict[int, int]:

@@ -3,6 +3,8 @@
 What the money had become goes back too. The part that became credit is drawn off again: from its own lots first, then
 from what else is there. For what is not there any more, and for the part that had paid invoices, the customer owes
 anew: one unpaid claw-back invoice. `payments.refunded_minor` rises by the whole.
+
+A payment of somebody who was merged stays where it is; what it had become is taken from the survivor.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, cast, func, or_, select, update
+from sqlalchemy import BigInteger, Row, and_, cast, exists, func, or_, select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import AmountRangeError, PaymentNotFoundError
@@ -24,14 +26,17 @@ from creditapp.models import (
     Kind,
     Payment,
 )
-from creditapp.services import invoices, ledger, request_keys
+from creditapp.queries.merged import people_of
+from creditapp.services import invoices, ledger, merging, request_keys, survivors
 from creditapp.services.bills import ALLOCATIONS, INVOICES, lock_call, read_bill, write
 from creditapp.services.credits import Trigger
 from creditapp.services.credits.applying import apply_automatically, read_rules
 from creditapp.services.credits.removing import grace_of, moves_back
+from creditapp.services.credits.rule import Rules
 from creditapp.services.invoices import Line
 from creditapp.services.ledger import Account, Move, Panel, Posting
 from creditapp.services.mails import issued as mails
+from creditapp.services.merging import ISSUED_AGAIN, followed
 from creditapp.statements import Outcome, run
 
 if TYPE_CHECKING:
@@ -80,15 +85,16 @@ def take_back(
         FormReusedError: the key has taken back something else.
     """
     read_rules(session)
-    account, panel, _rest = ledger.open_account(session, customer_id, key, ("clawback", payment_id, amount_minor))
+    owner_id = survivors.lock(session, customer_id)
+    account, panel, _rest = ledger.open_account(session, owner_id, key, ("clawback", payment_id, amount_minor))
     if request_keys.claim(session, SCOPE, key, (customer_id, payment_id, amount_minor, by.kind, by.id)) is not None:
         return TakenBack(payment_id, 0, 0, None, replayed=True)
     _raise_refunded(session, customer_id, payment_id, amount_minor)
-    credit_minor = _draw(session, account, panel, payment_id, amount_minor, by=by, key=key)
+    credit_minor = _draw(session, account, panel, (customer_id, payment_id), amount_minor, by=by, key=key)
     owed_minor = amount_minor - credit_minor
     if owed_minor == 0:
         return TakenBack(payment_id, credit_minor, 0, None)
-    _owe(session, customer_id, payment_id, clawback_id, owed_minor, by=by, key=key)
+    _owe(session, owner_id, payment_id, clawback_id, owed_minor, by=by, key=key)
     return TakenBack(payment_id, credit_minor, owed_minor, clawback_id)
 
 
@@ -112,7 +118,8 @@ def give_back(
         What `take_back` raises.
     """
     rules = read_rules(session)
-    ledger.open_account(session, customer_id, "", (), debit=False)
+    owner_id = survivors.lock(session, customer_id)
+    ledger.open_account(session, owner_id, "", (), debit=False)
     if request_keys.claim(session, SCOPE, key, (customer_id, payment_id, -amount_minor, by.kind, by.id)) is not None:
         return
     entries = _entries_to_undo(session, customer_id, payment_id)
@@ -122,26 +129,31 @@ def give_back(
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=taken_minor)
     for bill in owed:
         close = invoices.cancel if bill.status == InvoiceStatus.UNPAID else invoices.refund_to_credit
-        close(session, customer_id, bill.id, by=by, key=f"{key}:{bill.id}")
+        close(session, bill.customer_id, bill.id, by=by, key=f"{key}:{bill.id}")
     _lower_refunded(session, customer_id, payment_id, taken_minor)
     for entry in entries:
-        account, panel, _rest = ledger.open_account(session, customer_id, "", (), debit=False)
-        posting = Posting(
-            kind=Kind.REVERSAL,
-            amount_minor=-entry.amount_minor,
-            description=f"Reversal of {ledger.reference(customer_id, entry.seq)}",
-            by=by,
-            key=f"{key}:{entry.seq}",
-            moves=moves_back(
-                _draws_of(session, customer_id, entry.seq), -entry.amount_minor, grace_of(session, panel, rules)
-            ),
-            reversed_seq=entry.seq,
-            payment_id=payment_id,
-        )
-        ledger.post(session, account, panel, posting)
+        with merging.through(session, entry.customer_id):
+            _undo(session, entry, rules, by=by, key=f"{key}:{entry.seq}")
     if amount_minor < taken_minor:
         kept_minor = taken_minor - amount_minor
         take_back(session, customer_id, payment_id, kept_minor, clawback_id=clawback_id, by=by, key=f"{key}:kept")
+
+
+def _undo(session: Session, entry: Row[Any], rules: Rules, *, by: Actor, key: str) -> None:
+    """Give back what one claw-back took, to the lots it was taken from."""
+    account, panel, _rest = ledger.open_account(session, entry.customer_id, "", (), debit=False)
+    drawn, grace = _draws_of(session, entry.customer_id, entry.seq), grace_of(session, panel, rules)
+    posting = Posting(
+        kind=Kind.REVERSAL,
+        amount_minor=-entry.amount_minor,
+        description=f"Reversal of {ledger.reference(entry.customer_id, entry.seq)}",
+        by=by,
+        key=key,
+        moves=moves_back(drawn, -entry.amount_minor, grace),
+        reversed_seq=entry.seq,
+        payment_id=entry.payment_id,
+    )
+    ledger.post(session, account, panel, posting)
 
 
 def _raise_refunded(session: Session, customer_id: int, payment_id: int, amount_minor: int) -> None:
@@ -174,27 +186,39 @@ def _move_refunded(session: Session, customer_id: int, payment_id: int, more_min
 
 
 def _draw(
-    session: Session, account: Account, panel: Panel, payment_id: int, amount_minor: int, *, by: Actor, key: str
+    session: Session,
+    account: Account,
+    panel: Panel,
+    payment: tuple[int, int],
+    amount_minor: int,
+    *,
+    by: Actor,
+    key: str,
 ) -> int:
-    """Take what is there of the part that became credit off the balance, and return how much that was."""
-    made, gone_minor = _credit_of(session, account.customer_id, payment_id)
+    """Take what is there of the part that became credit off the balance, and return how much that was.
+
+    `payment` is whose it is, and its number: the account is that of the survivor, if its customer was merged.
+    """
+    customer_id, payment_id = payment
+    made, gone_minor = _credit_of(session, customer_id, payment_id)
     wanted_minor = min(amount_minor, max(0, sum(made.values()) - gone_minor))
     if wanted_minor == 0:
         return 0
     ledger.read_all_lots(session, account)
-    moves = _moves(account, set(made), wanted_minor, session)
+    own = followed(session, customer_id, set(made), account.customer_id)
+    moves = _moves(account, own, wanted_minor, session)
     taken_minor = sum(move.amount_minor for move in moves)
     if taken_minor == 0:
         return 0
     posting = Posting(
         kind=Kind.CHARGEBACK,
         amount_minor=-taken_minor,
-        description=f"Chargeback of Payment #{payment_id}",
+        description=_wording(payment_id),
         by=by,
         key=key,
         content=("clawback", payment_id, amount_minor),
         moves=moves,
-        payment_id=payment_id,
+        payment_id=payment_id if customer_id == account.customer_id else None,
     )
     ledger.post(session, account, panel, posting)
     return taken_minor
@@ -240,14 +264,16 @@ def _credit_of(session: Session, customer_id: int, payment_id: int) -> tuple[dic
         e.payment_id == payment_id,
         e.kind.in_((Kind.CHARGEBACK, Kind.CREDIT_REFUND, Kind.REVERSAL)),
     )
-    return made, session.execute(gone).scalar_one()
+    gone_minor: int = session.execute(gone).scalar_one()
+    elsewhere = [entry for entry in _entries_to_undo(session, customer_id, payment_id) if entry.payment_id is None]
+    return made, gone_minor - sum(entry.amount_minor for entry in elsewhere)
 
 
 def _owe(
     session: Session, customer_id: int, payment_id: int, clawback_id: int, amount_minor: int, *, by: Actor, key: str
 ) -> None:
     """Raise the invoice for what could not be taken off the balance, linked to its payment, and use credit on it."""
-    line = Line(description=f"Chargeback of Payment #{payment_id}", unit_minor=amount_minor)
+    line = Line(description=_wording(payment_id), unit_minor=amount_minor)
     invoices.create(session, customer_id, clawback_id, [line], by=by, key=f"{key}:invoice", kind=InvoiceKind.CLAWBACK)
     bill = read_bill(run(session, lock_call(customer_id, clawback_id))[0], clawback_id)
     write(session, bill.written(session, RAISED, by, amount_minor=amount_minor, payment_id=payment_id))
@@ -255,8 +281,13 @@ def _owe(
     mails.tell(session, customer_id, clawback_id)
 
 
+def _wording(payment_id: int) -> str:
+    return f"Chargeback of Payment #{payment_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Owed:
+    customer_id: int
     id: int
     status: str
     total_minor: int
@@ -266,10 +297,10 @@ def _owed(session: Session, customer_id: int, payment_id: int) -> list[_Owed]:
     """Return the claw-back invoices of the payment that have not been closed, the newest first."""
     i, e = INVOICES.c, InvoiceEvent
     rows = session.execute(
-        select(i.id, i.status, i.total_minor)
-        .join(e, and_(e.customer_id == i.customer_id, e.invoice_id == i.id, e.action == RAISED))
+        select(i.customer_id, i.id, i.status, i.total_minor)
+        .join(e, and_(e.customer_id == i.customer_id, e.invoice_id == i.id, e.action.in_((RAISED, ISSUED_AGAIN))))
         .where(
-            i.customer_id == customer_id,
+            i.customer_id.in_(people_of(session, customer_id)),
             i.kind == InvoiceKind.CLAWBACK,
             i.status.in_(_OWED),
             e.payment_id == payment_id,
@@ -279,22 +310,24 @@ def _owed(session: Session, customer_id: int, payment_id: int) -> list[_Owed]:
     return [_Owed(*row) for row in rows]
 
 
-def _entries_to_undo(session: Session, customer_id: int, payment_id: int) -> list[Any]:
-    """Return the claw-backs of the payment that no reversal has undone, the newest first."""
+def _entries_to_undo(session: Session, customer_id: int, payment_id: int) -> list[Row[Any]]:
+    """Return the claw-backs of the payment that no reversal has undone, the newest first.
+
+    What was taken from a survivor cannot name the payment of another account: its wording does.
+    """
     e, later = CreditEntry, CreditEntry.__table__.alias("later")
-    undone = select(later.c.reversed_seq).where(
-        later.c.customer_id == customer_id, later.c.reversed_seq.is_not(None), later.c.payment_id == payment_id
-    )
+    undone = exists().where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
     return list(
         session.execute(
-            select(e.seq, e.amount_minor)
+            select(e.customer_id, e.seq, e.amount_minor, e.payment_id)
             .where(
-                e.customer_id == customer_id,
-                e.payment_id == payment_id,
+                e.customer_id.in_(people_of(session, customer_id)),
+                or_(e.payment_id == payment_id, e.payment_id.is_(None)),
+                e.description == _wording(payment_id),
                 e.kind == Kind.CHARGEBACK,
-                e.seq.not_in(undone),
+                ~undone,
             )
-            .order_by(e.seq.desc())
+            .order_by(e.posted_at.desc(), e.customer_id, e.seq.desc())
         )
     )
 

@@ -19,8 +19,8 @@ from creditapp.errors import (
     InvoiceStateError,
     PaymentUnderwayError,
 )
-from creditapp.models import CreditAccount, IntentStatus, MailEvent, PaymentIntent
-from creditapp.services import ledger, mails
+from creditapp.models import IntentStatus, MailEvent, PaymentIntent
+from creditapp.services import ledger, mails, survivors
 from creditapp.services.actor import SYSTEM
 from creditapp.services.bills import INVOICES, Bill, lock_call, read_bill, write
 from creditapp.statements import run
@@ -120,13 +120,15 @@ def begin(
 
 def attach(session: Session, customer_id: int, intent_id: int, session_ref: str, page_url: str) -> None:
     """Keep where the customer pays. Safe to repeat; what has ended meanwhile keeps it too, as a trace."""
-    session.execute(_its(customer_id, intent_id).values(session_ref=session_ref, page_url=page_url))
+    owner_id = _lock(session, customer_id, intent_id)
+    session.execute(_its(owner_id, intent_id).values(session_ref=session_ref, page_url=page_url))
 
 
 def note_pending(session: Session, customer_id: int, intent_id: int) -> None:
     """Note that the customer has paid, and that the money is not certain yet. Nothing happens to one that has ended."""
     started = INTENTS.c.status == IntentStatus.STARTED
-    session.execute(_its(customer_id, intent_id).where(started).values(status=str(IntentStatus.PENDING)))
+    owner_id = _lock(session, customer_id, intent_id)
+    session.execute(_its(owner_id, intent_id).where(started).values(status=str(IntentStatus.PENDING)))
 
 
 def fail(session: Session, customer_id: int, intent_id: int, failure: str) -> None:
@@ -167,6 +169,14 @@ def find(session: Session, customer_id: int, intent_id: int) -> Begun:
     return _begun(_find(session, customer_id, intent_id))
 
 
+def resolve(session: Session, customer_id: int, intent_id: int) -> int:
+    """Return whose this intent is now: it goes on for the survivor if it was open when its customer was merged."""
+    i = INTENTS.c
+    owner_id = survivors.survivor(session, customer_id)
+    theirs = select(i.id).where(i.customer_id == owner_id, i.id == intent_id)
+    return customer_id if session.execute(theirs).first() is None else owner_id
+
+
 def reference(customer_id: int, intent_id: int) -> str:
     """Return what a gateway calls a payment of ours."""
     return f"{customer_id}-{intent_id}"
@@ -180,11 +190,9 @@ def read_reference(written: str) -> tuple[int, int] | None:
 
 
 def _end(session: Session, customer_id: int, intent_id: int, action: str, failure: str, by: Actor) -> None:
+    customer_id = _lock(session, customer_id, intent_id)
     intent = _find(session, customer_id, intent_id)
-    call = lock_call(customer_id, intent.invoice_id)
-    a = CreditAccount
-    session.execute(select(a.customer_id).where(a.customer_id == customer_id).with_for_update())
-    bill = read_bill(run(session, call)[0], intent.invoice_id)
+    bill = read_bill(run(session, lock_call(customer_id, intent.invoice_id))[0], intent.invoice_id)
     values = {"status": str(IntentStatus.FAILED), "failure": failure[:FAILURE_CHARS_MAX], "ended_at": now(session)}
     ended = session.execute(_its(customer_id, intent_id).where(INTENTS.c.status.in_(OPEN)).values(values))
     if ended.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE has one
@@ -196,6 +204,12 @@ def _end(session: Session, customer_id: int, intent_id: int, action: str, failur
         told = {"amount": intent.amount_minor, "invoice": intent.invoice_id, "reason": failure}
         key = f"payment_failed:{intent_id}"
         mails.queue(session, MailEvent.PAYMENT_FAILED, customer_id=customer_id, key=key, facts=told)
+
+
+def _lock(session: Session, customer_id: int, intent_id: int) -> int:
+    """Lock the account of whoever has the intent now, and return whose it is."""
+    survivors.lock(session, customer_id)
+    return resolve(session, customer_id, intent_id)
 
 
 def _unmark(session: Session, customer_id: int, invoice_id: int) -> None:

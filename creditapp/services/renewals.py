@@ -7,7 +7,7 @@ credit on them by the rule. Amounts are minor units, days are the panel's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from creditapp.bulk import Given, RowUpdate, among, insert_rows, run_many
 from creditapp.db import Base, now
 from creditapp.errors import DomainError
 from creditapp.models import Cycle, InvoiceKind, InvoiceStatus, Product, Setting, Subscription, SubscriptionStatus
+from creditapp.queries import merged
 from creditapp.services import ledger
 from creditapp.services.actor import SYSTEM
 from creditapp.services.bills import EVENTS, INVOICES, LINES, Bill, event_row
@@ -304,7 +305,25 @@ def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
         .order_by(s.customer_id, s.id)
         .with_for_update(of=s)
     )
-    return [found for found in (_Subscribed(*row) for row in rows.all()) if _key_of(found) in wanted]
+    found = [one for one in (_Subscribed(*row) for row in rows.all()) if _key_of(one) in wanted]
+    elsewhere = _invoiced_before_merging(session, found)
+    return [replace(one, is_invoiced=True) if _key_of(one) in elsewhere else one for one in found]
+
+
+def _invoiced_before_merging(session: Session, found: Sequence[_Subscribed]) -> set[tuple[date, int, int]]:
+    """Return those whose next period was invoiced under the id of somebody who has been merged into its customer."""
+    absorbed = merged.absorbed_by(session, {one.customer_id for one in found})
+    if not absorbed:
+        return set()
+    i = INVOICES.c
+    rows = session.connection().execute(
+        select(i.period_start, i.customer_id, i.subscription_id).where(
+            among(session, i.customer_id, absorbed),
+            among(session, i.subscription_id, {one.id for one in found}),
+            i.moved_to_id.is_(None),
+        )
+    )
+    return {(row[0], absorbed[row[1]], row[2]) for row in rows}
 
 
 def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:

@@ -10,9 +10,11 @@ from sqlalchemy import Select, bindparam, select, update
 
 from creditapp.bulk import Given, RowUpdate, run_many
 from creditapp.db import now
-from creditapp.errors import AccountFrozenError, DomainError
+from creditapp.errors import AccountFrozenError, DomainError, OwnAccountError
 from creditapp.models import BatchKind, BatchStatus, Kind, Setting
 from creditapp.money import currency
+from creditapp.queries import merged
+from creditapp.services import ledger, self_dealing
 from creditapp.services.actor import Actor
 from creditapp.services.batches.batch import LINES, BatchRow, entry_key, lock_after_incident, write
 from creditapp.services.batches.reversing import end, spent_lines
@@ -114,16 +116,23 @@ class _Posting:
         self.reasons = rules.read_reasons(session)
         self.write_money: Callable[[int], str] = currency(session.execute(select(Setting.currency)).scalar_one()).format
         self.terms: dict[int, dict[str, Any]] = {}
+        self.own = self_dealing.own_accounts(session, self.by)
 
     def post(self, lines: Sequence[Line]) -> tuple[int, int, int]:
         """Post what can be posted, and return how many lines that were, their sum, and how many were skipped."""
+        lines = self._to_survivors(lines)
         keys = [entry_key(self.batch, line.entry_key, line.subscription_id) for line in lines]
         debtors = [line.customer_id for line in lines if line.amount_minor < 0]
         customers = [line.customer_id for line in lines]
         chunk = Chunk(self.session, customers, zip(customers, keys, strict=True), debtors)
+        before = self._posted_before_merging(customers, keys)
         posted = posted_minor = 0
         skipped: dict[int, str] = {}
         for line, key in zip(lines, keys, strict=True):
+            earlier = before.get((line.customer_id, key))
+            if earlier is not None:
+                skipped[line.line] = f"It was posted before, as {earlier}."
+                continue
             try:
                 entry = chunk.post(line.customer_id, self._posting(chunk, line, key))
             except DomainError as refusal:
@@ -144,7 +153,32 @@ class _Posting:
         )
         return posted, posted_minor, len(skipped)
 
+    def _to_survivors(self, lines: Sequence[Line]) -> list[Line]:
+        """Return the lines with whom they go to: of customers who have been merged since, the survivor's, for good."""
+        owners = merged.survivors_among(self.session, {line.customer_id for line in lines})
+        run_many(
+            self.session,
+            [
+                _GIVE_TO(its_batch=self.batch.id, its_line=line.line, owner=owners[line.customer_id])
+                for line in lines
+                if line.customer_id in owners
+            ],
+        )
+        return [line._replace(customer_id=owners.get(line.customer_id, line.customer_id)) for line in lines]
+
+    def _posted_before_merging(self, customers: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], str]:
+        """Return what was posted under these keys to those who have been merged into these customers since."""
+        absorbed = merged.absorbed_by(self.session, set(customers))
+        theirs = {owner: {each for each, into in absorbed.items() if into == owner} for owner in absorbed.values()}
+        asked = {(each, key) for owner, key in zip(customers, keys, strict=True) for each in theirs.get(owner, ())}
+        return {
+            (absorbed[customer_id], key): ledger.reference(customer_id, seq)
+            for (customer_id, key), seq in ledger.posted_seqs(self.session, asked).items()
+        }
+
     def _posting(self, chunk: Chunk, line: Line, key: str) -> Posting:
+        if line.customer_id in self.own:
+            raise OwnAccountError(line.customer_id)
         account = chunk.account(line.customer_id)
         reason_id = line.reason_id or self.batch.reason_id or 0
         why = self.reasons[reason_id]
@@ -205,4 +239,11 @@ def _skip(given: Given) -> Update:
     return update(LINES).where(*its_own).values(outcome=given["outcome"])
 
 
+def _give_to(given: Given) -> Update:
+    c = LINES.c
+    its_own = (c.batch_id == given["its_batch"], c.line == given["its_line"])
+    return update(LINES).where(*its_own).values(customer_id=given["owner"])
+
+
+_GIVE_TO = RowUpdate(_give_to, its_batch=LINES.c.batch_id, its_line=LINES.c.line, owner=LINES.c.customer_id)
 _SKIP = RowUpdate(_skip, its_batch=LINES.c.batch_id, its_line=LINES.c.line, outcome=LINES.c.outcome)

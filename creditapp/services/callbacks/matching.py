@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Row, select
 
 from creditapp.gateways.protocol import ToldKind
-from creditapp.models import CreditAccount, Customer, Invoice, InvoiceStatus
+from creditapp.models import CreditAccount, Invoice, InvoiceStatus
 from creditapp.money import AMOUNT_MINOR_MAX
-from creditapp.services import intents
+from creditapp.services import intents, survivors
 from creditapp.services.callbacks import events
 from creditapp.services.callbacks.captures import money_words
 from creditapp.services.callbacks.standing import Standing
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-_MERGES_MAX = 20
 
 
 class Teller(Protocol):
@@ -53,9 +51,10 @@ def match(session: Session, gateway: Teller, capture: Row[Any], standing: Standi
     problem = _mismatch(session, gateway, intent, captured, standing)
     if problem:
         return Match(problem, intent_id=intent.id)
-    customer_id = _survivor(session, intent.customer_id)
+    customer_id = survivors.lock(session, intent.customer_id)
+    intent = _reread(session, intent)
     a, i = CreditAccount, Invoice
-    closed = select(a.closed_at).where(a.customer_id == customer_id).with_for_update()
+    closed = select(a.closed_at).where(a.customer_id == customer_id)
     if session.execute(closed).scalar_one() is not None:
         return Match(f"User #{customer_id} has been closed and takes no more money.", intent_id=intent.id)
     invoice = select(i.status).where(i.customer_id == customer_id, i.id == intent.invoice_id)
@@ -65,13 +64,22 @@ def match(session: Session, gateway: Teller, capture: Row[Any], standing: Standi
 
 
 def find_intent(session: Session, gateway: str, reference: str) -> Row[Any] | None:
+    """Return the payment that was begun under this name; one that goes on for a survivor is found as theirs."""
     named = intents.read_reference(reference)
     if named is None:
         return None
     i = intents.INTENTS.c
+    owner_id = intents.resolve(session, *named)
     return session.execute(
-        select(intents.INTENTS).where(i.customer_id == named[0], i.id == named[1], i.gateway == gateway)
+        select(intents.INTENTS).where(i.customer_id == owner_id, i.id == named[1], i.gateway == gateway)
     ).first()
+
+
+def _reread(session: Session, intent: Row[Any]) -> Row[Any]:
+    """Return the intent as it is now that the accounts are locked: it may have gone to a survivor meanwhile."""
+    i = intents.INTENTS.c
+    owner_id = intents.resolve(session, intent.customer_id, intent.id)
+    return session.execute(select(intents.INTENTS).where(i.customer_id == owner_id, i.id == intent.id)).one()
 
 
 def _mismatch(
@@ -90,14 +98,3 @@ def _mismatch(
         money = money_words(session)
         return f"{money(intent.amount_minor)} was asked for, and only {money(standing.captured_minor)} was captured."
     return ""
-
-
-def _survivor(session: Session, customer_id: int) -> int:
-    """Return the customer into whom this one was merged, or this one."""
-    c = Customer
-    for _ in range(_MERGES_MAX):
-        into = session.execute(select(c.merged_into_id).where(c.id == customer_id)).scalar()
-        if into is None:
-            break
-        customer_id = into
-    return customer_id

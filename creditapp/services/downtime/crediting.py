@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from creditapp.db import now
 from creditapp.errors import (
@@ -22,6 +22,7 @@ from creditapp.errors import (
 )
 from creditapp.models import CreditEntry, Cycle, Incident, Kind, Product, Reason, Setting, Subscription, downtime_key
 from creditapp.queries import affected
+from creditapp.queries.merged import absorbed
 from creditapp.services import ledger
 from creditapp.services.credits import repeats, rules
 from creditapp.services.downtime import policies
@@ -134,7 +135,7 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
         DowntimeRepeatedError: it was credited for downtime a short while ago, and `repeat_ok` is not set.
         IncidentNotFoundError, IncidentError: there is no such incident, or it has been dismissed.
         ReasonError, NoteRequiredError: the reason for downtime is switched off, or asks for a note.
-        AuthorityLimitError, StaffDisabledError, BalanceLimitError: so much cannot be posted.
+        AuthorityLimitError, StaffDisabledError, OwnAccountError, BalanceLimitError: so much cannot be posted.
         KeyReusedError: the key has posted something else.
         What `work_out` raises.
     """
@@ -153,7 +154,7 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
         raise DowntimeAmountError(amount_minor=minor, seen_minor=seen_minor)
     reason_id = incident.reason_id if incident and incident.reason_id else _reason(session)
     why = rules.check_reason(run(session, rules.reason_call(reason_id))[0], minor, note)
-    rules.check_authority(asked[1:], minor)
+    rules.check_authority(asked[1:], minor, customer_id)
     if not repeat_ok:
         repeats.check_downtime(asked[:1], panel, now(session), customer_id)
     title = incident.title if incident else ask.title or TITLE
@@ -184,7 +185,7 @@ def _open(
     incident: Incident | None,
     by: Actor,
 ) -> tuple[Account, Panel, list[Outcome]]:
-    calls = [*repeats.downtime_calls(customer_id, ask.subscription_id), *rules.authority_calls(by)]
+    calls = [*repeats.downtime_calls(customer_id, ask.subscription_id), *rules.authority_calls(by, customer_id)]
     try:
         return ledger.open_account(session, customer_id, key, content, *calls, debit=False)
     except KeyReusedError as error:
@@ -209,10 +210,14 @@ def _check_earlier_rounds(session: Session, customer_id: int, subscription_id: i
     """Refuse where credit of an earlier round stands: what was taken back since was the incident's batch, not this."""
     e = CreditEntry
     keys = [downtime_key(incident.id, subscription_id, earlier) for earlier in range(1, incident.credit_round)]
-    its_own = (e.customer_id == customer_id, e.key.in_(keys), affected.stands())
-    seq = session.execute(select(e.seq).where(*its_own).limit(1)).scalar()
-    if seq is not None:
-        raise AlreadyCreditedError(title=incident.title, reference=ledger.reference(customer_id, seq))
+    now_key = downtime_key(incident.id, subscription_id, incident.credit_round)
+    its_own = or_(
+        and_(e.customer_id == customer_id, e.key.in_(keys), affected.stands()),
+        and_(e.customer_id.in_(absorbed(customer_id)), or_(e.key == now_key, and_(e.key.in_(keys), affected.stands()))),
+    )
+    found = session.execute(select(e.customer_id, e.seq).where(its_own).limit(1)).first()
+    if found is not None:
+        raise AlreadyCreditedError(title=incident.title, reference=ledger.reference(*found))
 
 
 def _reason(session: Session) -> int:

@@ -7,7 +7,7 @@ One entry means: a row in the chain of its customer, a new balance, the lots it 
 sums of its day, all in the same transaction.
 """
 
-from creditapp.services.ledger.accounts import create_accounts, open_account, read_all_lots
+from creditapp.services.ledger.accounts import create_accounts, open_account, posted_seqs, read_all_lots
 from creditapp.services.ledger.chain import LINKS, ZERO_HASH, content_digest, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
 from creditapp.services.ledger.posting import Chunk, post, post_many
@@ -32,6 +32,7 @@ __all__ = [
     "open_account",
     "post",
     "post_many",
+    "posted_seqs",
     "read_all_lots",
     "reference",
     "text_digest",

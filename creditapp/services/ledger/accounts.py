@@ -113,6 +113,11 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         accounts[customer_id].lots.append(Lot(*lot_row))
 
 
+def posted_seqs(session: Session, asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
+    """Return which entries these customers posted under these keys."""
+    return {which: row[1] for which, row in read_posted(session, asked).items()}
+
+
 def read_posted(session: Session, asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], tuple[Any, ...]]:
     """Return what these customers posted under these keys, by both."""
     if not asked:

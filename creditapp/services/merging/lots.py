@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from creditapp.models import CreditClass, Kind
+from sqlalchemy import and_, select
+
+from creditapp.models import CreditClass, CreditDraw, CreditEntry, Kind
 from creditapp.money import AMOUNT_MINOR_MAX
 from creditapp.services.ledger import Chunk, Lot, Move, Posting
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from creditapp.services.actor import Actor
 
 Terms = tuple[str, datetime | None]
@@ -76,6 +80,25 @@ def move(chunk: Chunk, giver_id: int, taker_id: int, *, by: Actor) -> Arrived:
         arrived.lots.setdefault(terms, []).append([chunk.post(taker_id, into).seq, amount_minor])
         arrived.moved_minor += amount_minor
     return arrived
+
+
+def followed(session: Session, customer_id: int, lot_seqs: Collection[int], owner_id: int) -> set[int]:
+    """Return which of the survivor's lots hold what was left of these lots, through however many merges."""
+    e, d = CreditEntry, CreditDraw
+    found, here = set(), {customer_id: set(lot_seqs)}
+    while here:
+        giver_id, seqs = here.popitem()
+        if giver_id == owner_id:
+            found |= seqs
+            continue
+        rows = session.execute(
+            select(e.other_customer_id, e.other_seq)
+            .join(d, and_(d.customer_id == e.customer_id, d.entry_seq == e.seq))
+            .where(e.customer_id == giver_id, e.kind == str(Kind.MERGED_OUT), d.lot_seq.in_(seqs))
+        )
+        for taker_id, seq in rows:
+            here.setdefault(taker_id, set()).add(seq)
+    return found
 
 
 def _alike(lots: Iterable[Lot]) -> Iterator[tuple[Terms, list[Lot]]]:

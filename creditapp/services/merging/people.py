@@ -11,7 +11,7 @@ from sqlalchemy import Row, select, update
 from creditapp.db import now
 from creditapp.errors import CustomerNotFoundError, MergedError, MergeMovedError, MergeRefusedError
 from creditapp.models import CreditAccount, Customer, CustomerStatus
-from creditapp.services import audit, customers, request_keys
+from creditapp.services import audit, customers, request_keys, self_dealing
 from creditapp.services.audit import Action
 from creditapp.services.ledger import Account, Chunk
 from creditapp.services.merging import belongings, bills, lots
@@ -68,11 +68,12 @@ def merge(
         MergedError: one of them was merged before.
         MergeMovedError: a profile or a balance is no longer as it was shown.
         BalanceLimitError: together they would hold more than an account may.
-        CustomerNotFoundError: one of them is not there.
+        CustomerNotFoundError, OwnAccountError: one of them is not there, or is who asks.
         FormReusedError: the key has merged others.
     """
     if customer_id == into:
         raise MergeRefusedError("These are one and the same user: choose another one to merge with.")
+    self_dealing.refuse(session, by, customer_id, into)
     customers.lock_settings(session)
     if request_keys.claim(session, _SCOPE, key, (customer_id, into, by.kind, by.id)) is not None:
         return Merged(customer_id, into, replayed=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -9,7 +11,7 @@ from sqlalchemy import select
 from creditapp.db import now
 from creditapp.errors import RefundEndedError
 from creditapp.models import CreditClass, InvoiceStatus, Kind, MailEvent, RefundStatus
-from creditapp.services import ledger, mails
+from creditapp.services import ledger, mails, merging, survivors
 from creditapp.services.actor import Actor
 from creditapp.services.bills import EVENTS, Bill, lock_call, move_on, read_bill, write
 from creditapp.services.credits.applying import RULES
@@ -37,6 +39,11 @@ def settle(session: Session, customer_id: int, refund_id: int, refund_ref: str) 
     Raises:
         RefundNotFoundError: the customer has none of this number.
     """
+    with _passing_on(session, customer_id, refund_id):
+        return _settle(session, customer_id, refund_id, refund_ref)
+
+
+def _settle(session: Session, customer_id: int, refund_id: int, refund_ref: str) -> bool:
     account, panel, taken, (rules, _captures, *rest) = _open(session, customer_id, refund_id)
     if taken.status != RefundStatus.REQUESTED:
         return False
@@ -69,6 +76,11 @@ def fail(session: Session, customer_id: int, refund_id: int, failure: str) -> bo
     Raises:
         RefundNotFoundError: the customer has none of this number.
     """
+    with _passing_on(session, customer_id, refund_id):
+        return _fail(session, customer_id, refund_id, failure)
+
+
+def _fail(session: Session, customer_id: int, refund_id: int, failure: str) -> bool:
     account, panel, taken, (rules, captures, *rest) = _open(session, customer_id, refund_id)
     if taken.status == RefundStatus.FAILED:
         return False
@@ -127,6 +139,15 @@ def _check_by_hand(taken: Taken, to: RefundStatus) -> None:
         raise RefundEndedError(taken.id, ended)
 
 
+@contextmanager
+def _passing_on(session: Session, customer_id: int, refund_id: int) -> Iterator[None]:
+    """Let credit that comes back to somebody who was merged go on to the survivor; settings and capture come first."""
+    known = refunds.find(session, customer_id, refund_id)
+    run(session, RULES(), refunds.CAPTURES(customer_id=customer_id, payment_id=known.payment_id))
+    with merging.through(session, customer_id):
+        yield
+
+
 def _open(session: Session, customer_id: int, refund_id: int) -> tuple[Account, Panel, Taken, list[Outcome]]:
     """Lock settings, capture, account, invoice and refund in this order; return them, and the draws that go back.
 
@@ -171,7 +192,7 @@ def _put_on_again(session: Session, bill: Bill, taken: Taken, calls: list[Call])
     event = bill.written(session, "refund_failed", _asker(taken), amount_minor=taken.amount_minor, facts=facts)
     write(session, [*calls, share, *event])
     if _had_undone(session, taken):
-        move_on(session, bill.customer_id, bill.id)
+        move_on(session, bill.customer_id, bill.id, owner_id=survivors.survivor(session, bill.customer_id))
 
 
 def _had_undone(session: Session, taken: Taken) -> bool:
