@@ -23,6 +23,7 @@ from creditapp.services.verification.gateways import check_gateways
 from creditapp.services.verification.guards import check_guards, check_kinds, expected_guards
 from creditapp.services.verification.history import check_history
 from creditapp.services.verification.invoices import check_invoices
+from creditapp.services.verification.merges import check_merges
 from creditapp.services.verification.payments import check_payments
 from creditapp.services.verification.reading import any_text
 from creditapp.services.verification.refunds import check_refunds
@@ -69,6 +70,7 @@ def verify(session: Session, seals: Path | None = None) -> Generator[Finding]:
         yield from check_conservation(session)
         yield from check_codes(session)
         yield from check_batches(session)
+        yield from check_merges(session)
         yield from check_access(session)
         yield from check_audit(session)
         if seals is not None:
