@@ -70,6 +70,8 @@ class PaymentFacts:
     company: str
     staff: str | None
     refunded_minor: int
+    voided_at: datetime | None
+    void_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +134,13 @@ def order(wanted: PaymentFilter) -> tuple[str, ...]:
 def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     """Return what the list shows of the payments on one page; the order is the caller's.
 
-    Columns: customer_id, id, received_on, amount_minor, credit_minor, method, transaction_ref, customer, company.
+    Columns: customer_id, id, received_on, amount_minor, credit_minor, method, transaction_ref, customer, company,
+    voided_at.
     """
     p = Payment
     return (
         select(p.customer_id, p.id, p.received_on, p.amount_minor, p.credit_minor, p.method, p.transaction_ref)
-        .add_columns(Customer.name.label("customer"), Customer.company)
+        .add_columns(Customer.name.label("customer"), Customer.company, p.voided_at)
         .join_from(page, p, (p.customer_id == page.c.customer_id) & (p.id == page.c.id))
         .join(Customer, Customer.id == page.c.customer_id)
     )
@@ -202,7 +205,7 @@ def find(session: Session, payment_id: int) -> PaymentFacts | None:
     p, c = Payment, Customer
     statement = (
         select(p.customer_id, p.id, p.amount_minor, p.credit_minor, p.method, p.transaction_ref, p.received_on, p.note)
-        .add_columns(p.actor, p.created_at, c.name, c.company, Staff.name, p.refunded_minor)
+        .add_columns(p.actor, p.created_at, c.name, c.company, Staff.name, p.refunded_minor, p.voided_at, p.void_reason)
         .join(c, c.id == p.customer_id)
         .outerjoin(Staff, (Staff.id == p.actor_id) & (p.actor == "staff"))
         .where(p.id == payment_id)

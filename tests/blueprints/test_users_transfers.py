@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from flask import Flask
+
 from creditapp.models import Role
 from tests.browser import Browser
 from tests.factories import balance_of, close_customer, make_client, make_customer, make_staff
@@ -32,7 +34,7 @@ def test_credit_is_moved_after_both_balances_were_shown_and_can_be_taken_back(br
     back = browser.submit(browser.open(entry.link("Take transfer back")), form="Take back")
     assert back.flashes == ["Transfer taken back. Both balances are as if it had never been."]
     assert (balance_of(giver), balance_of(taker)) == (2500, 700)
-    assert "This transfer has been taken back." in browser.open(f"/admin/users/{giver}/credit/2").text
+    assert "Reversed in full" in browser.open(f"/admin/users/{giver}/credit/2").text
 
 
 def test_nobody_is_offered_what_would_be_refused(browser: Browser) -> None:
@@ -48,13 +50,14 @@ def test_nobody_is_offered_what_would_be_refused(browser: Browser) -> None:
     assert browser.open(f"/admin/users/{poor}/credit/transfer?customer={giver}").text.count("no credit") == 1
     assert browser.open(f"/admin/users/{closed}/credit/transfer").status == 409
     assert browser.open(f"/admin/users/{giver}/credit/1/transfer-reversal").status == 409
+    browser.sign_out()
     browser.sign_in(make_staff(Role.AGENT))
     menu = browser.open(f"/admin/users/{giver}").text
     assert "Transfer credit" not in menu
     assert "Freeze balance" not in menu
 
 
-def test_a_balance_is_frozen_and_released_and_everybody_is_told_what_that_means(browser: Browser) -> None:
+def test_a_balance_is_frozen_and_released_and_everybody_is_told_what_that_means(app: Flask, browser: Browser) -> None:
     client = make_client(1000, name="Brigid Nolan")
     browser.sign_in(make_staff(Role.MANAGER))
 
@@ -66,8 +69,8 @@ def test_a_balance_is_frozen_and_released_and_everybody_is_told_what_that_means(
     assert "It can be adjusted all the same" in page.text
     found = browser.open("/admin/users?credit=frozen")
     assert [row[1] for row in found.rows("users")] == [f"#{client.id}"]
-    guest = Browser(browser.app)
-    guest.sign_in_as_client(client)
+    guest = Browser(app)
+    guest.enter(client)
     assert "Your balance is frozen: it cannot be used at the moment." in guest.open("/account").text
     assert "chargeback" not in guest.open("/account").text
 

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("payments", __name__)
 
-from creditapp.blueprints.payments import recording, routes  # noqa: E402, F401  (views register themselves)
+from creditapp.blueprints.payments import recording, routes, voiding  # noqa: E402, F401  (views register themselves)

@@ -14,5 +14,6 @@ from creditapp.blueprints.users import (  # noqa: E402  (views register themselv
     history,  # noqa: F401
     routes,  # noqa: F401
     subscriptions,  # noqa: F401
+    transactions,  # noqa: F401
     transferring,  # noqa: F401
 )
