@@ -182,6 +182,11 @@ def killed_batches(stage: Stage, _engine: str, count: int) -> Trial:
     return trial
 
 
+def merges(stage: Stage, _engine: str, count: int) -> Trial:
+    """Merges in both directions at once, with all else in flight on both sides: the suite's test, in full, on both."""
+    return _suite(stage, "merges", count, ["tests/test_merge_races.py"], SOAK_MERGES=count)
+
+
 def random_invoices(stage: Stage, _engine: str, count: int) -> Trial:
     """Made-up invoices in currencies with 0, 2 and 3 decimals: who pays what is shown owes nothing."""
     return _suite(stage, "invoices", count, ["tests/services/invoices/test_random.py"], SOAK_INVOICES=count)
@@ -294,6 +299,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a file to import")
     parser.add_argument("--renewals", type=int, default=5_000, help="subscriptions, for four processes at once")
     parser.add_argument("--batches", type=int, default=20_000, help="lines of a batch whose workers are killed")
+    parser.add_argument("--merges", type=int, default=1_000, help="of two customers each, with all else in flight")
     parser.add_argument("--invoices", type=int, default=100_000, help="made up, for each currency")
     parser.add_argument("--callbacks", type=int, default=10_000, help="forged, stale or unsigned")
     parser.add_argument("--examples", type=int, default=2_000, help="for each of Hypothesis's tests")
@@ -308,6 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *planned,
             (renewals, POSTGRESQL, options.renewals),
             (killed_batches, POSTGRESQL, options.batches),
+            (merges, POSTGRESQL, options.merges),
             (random_invoices, POSTGRESQL, options.invoices),
             (callbacks, POSTGRESQL, options.callbacks),
             (machine, POSTGRESQL, options.examples),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from creditapp.bulk import pairs
 from creditapp.models import Batch, BatchLine, BatchStatus, CreditEntry, Customer, Incident, Staff, downtime_key
+from creditapp.queries import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ def with_names(session: Session, batch: Row[Any], lines: Select[*tuple[Any, ...]
     rows = session.execute(named.order_by(order)).all()
     keys = [(row.customer_id, _key(batch, row)) for row in rows if row.customer_id is not None]
     posted = _posted(session, keys)
-    return [_line(row, posted.get((row.customer_id, _key(batch, row)))) for row in rows]
+    return [_line(row, *posted.get((row.customer_id, _key(batch, row)), (row.customer_id, None))) for row in rows]
 
 
 def each_line(session: Session, batch: Row[Any], show: str) -> Iterator[Line]:
@@ -121,10 +122,10 @@ def spent(session: Session, batch_id: int) -> tuple[int, int]:
     return int(lines), int(minor)
 
 
-def _line(row: Row[Any], seq: int | None) -> Line:
+def _line(row: Row[Any], customer_id: int | None, seq: int | None) -> Line:
     return Line(
         row.line,
-        row.customer_id,
+        customer_id,
         row.customer or "",
         row.label,
         row.amount_minor,
@@ -139,11 +140,17 @@ def _key(batch: Row[Any], row: Row[Any]) -> str:
     return row.entry_key or downtime_key(batch.incident_id, row.subscription_id, batch.credit_round)
 
 
-def _posted(session: Session, keys: list[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Return the entries under these keys, by customer and key."""
+def _posted(session: Session, keys: list[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, int]]:
+    """Return the entries under these keys, by customer and key, each as its customer and number.
+
+    That is another customer where the one of the line had been merged by then.
+    """
     if not keys:
         return {}
-    wanted, e = pairs(session, keys), CreditEntry.__table__.c
+    relatives = merged.relatives_among(session, {customer_id for customer_id, _key in keys})
+    elsewhere = {(other, key): (one, key) for one, key in keys for other in relatives.get(one, ())}
+    wanted, e = pairs(session, {*keys, *elsewhere}), CreditEntry.__table__.c
     its_own = (e.customer_id == wanted.c.number) & (e.key == wanted.c.word)
     statement = select(e.customer_id, e.key, e.seq).select_from(wanted.join(CreditEntry.__table__, its_own))
-    return {(row.customer_id, row.key): row.seq for row in session.execute(statement)}
+    found = {(row.customer_id, row.key): (row.customer_id, row.seq) for row in session.execute(statement)}
+    return {elsewhere[named]: entry for named, entry in found.items() if named in elsewhere} | found

@@ -55,6 +55,15 @@ def survivors_among(session: Session, customer_ids: Collection[int]) -> dict[int
     return {row[0]: row[1] for row in rows}
 
 
+def relatives_among(session: Session, customer_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return of those of these customers who were merged all others who are the same person by now."""
+    owners = survivors_among(session, customer_ids)
+    together: dict[int, list[int]] = {owner: [owner] for owner in owners.values()}
+    for each, owner in absorbed_by(session, set(owners.values())).items():
+        together[owner].append(each)
+    return {one: [each for each in together[owner] if each != one] for one, owner in owners.items()}
+
+
 def absorbed_by(session: Session, customer_ids: Collection[int]) -> dict[int, int]:
     """Return all who were merged into one of these customers, each with that one."""
     if not customer_ids:

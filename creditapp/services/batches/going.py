@@ -154,16 +154,8 @@ class _Posting:
         return posted, posted_minor, len(skipped)
 
     def _to_survivors(self, lines: Sequence[Line]) -> list[Line]:
-        """Return the lines with whom they go to: of customers who have been merged since, the survivor's, for good."""
+        """Return the lines with whom they go to: those of customers who have been merged since, to the survivor."""
         owners = merged.survivors_among(self.session, {line.customer_id for line in lines})
-        run_many(
-            self.session,
-            [
-                _GIVE_TO(its_batch=self.batch.id, its_line=line.line, owner=owners[line.customer_id])
-                for line in lines
-                if line.customer_id in owners
-            ],
-        )
         return [line._replace(customer_id=owners.get(line.customer_id, line.customer_id)) for line in lines]
 
     def _posted_before_merging(self, customers: Sequence[int], keys: Sequence[str]) -> dict[tuple[int, str], str]:
@@ -239,11 +231,4 @@ def _skip(given: Given) -> Update:
     return update(LINES).where(*its_own).values(outcome=given["outcome"])
 
 
-def _give_to(given: Given) -> Update:
-    c = LINES.c
-    its_own = (c.batch_id == given["its_batch"], c.line == given["its_line"])
-    return update(LINES).where(*its_own).values(customer_id=given["owner"])
-
-
-_GIVE_TO = RowUpdate(_give_to, its_batch=LINES.c.batch_id, its_line=LINES.c.line, owner=LINES.c.customer_id)
 _SKIP = RowUpdate(_skip, its_batch=LINES.c.batch_id, its_line=LINES.c.line, outcome=LINES.c.outcome)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from creditapp.bulk import among, insert_rows, pairs
 from creditapp.errors import DomainError
 from creditapp.models import CreditEntry, CreditLot, Kind
+from creditapp.queries import merged
 from creditapp.services import ledger
 from creditapp.services.actor import Actor
 from creditapp.services.batches.batch import LINES, BatchRow, entry_key, find, says
@@ -123,7 +124,9 @@ def _key(batch: BatchRow, line: int) -> str:
 def _customers(session: Session, batch: BatchRow, lines: Collection[int]) -> list[int]:
     c = LINES.c
     statement = select(c.customer_id).where(c.batch_id == batch.reverses_id, among(session, c.line, lines))
-    return sorted(set(session.connection().execute(statement).scalars()))
+    named = set(session.connection().execute(statement).scalars())
+    relatives = merged.relatives_among(session, named)
+    return sorted(named.union(*relatives.values()))
 
 
 def _given(session: Session, batch: BatchRow, lines: Collection[int], customers: Sequence[int]) -> list[_Given]:
@@ -152,7 +155,10 @@ def _given(session: Session, batch: BatchRow, lines: Collection[int], customers:
 def _keys_of(
     session: Session, batch: BatchRow, lines: Collection[int]
 ) -> dict[tuple[int, str], tuple[int, int | None, str]]:
-    """Return line, subscription and label by customer and key of its entry."""
+    """Return line, subscription and label by customer and key of its entry.
+
+    The entry may be of whoever the customer had been merged into when the line was posted.
+    """
     other = find(session, batch.reverses_id or 0)
     c = LINES.c
     rows = session.connection().execute(
@@ -160,13 +166,12 @@ def _keys_of(
             c.batch_id == other.id, among(session, c.line, lines)
         )
     )
+    found = rows.all()
+    relatives = merged.relatives_among(session, {row.customer_id for row in found})
     return {
-        (row.customer_id, entry_key(other, row.entry_key, row.subscription_id)): (
-            row.line,
-            row.subscription_id,
-            row.label,
-        )
-        for row in rows
+        (customer_id, entry_key(other, row.entry_key, row.subscription_id)): (row.line, row.subscription_id, row.label)
+        for row in found
+        for customer_id in (row.customer_id, *relatives.get(row.customer_id, ()))
     }
 
 

@@ -46,6 +46,12 @@ _LAWS = (
         LEFT JOIN credit_entries e ON e.customer_id = l.customer_id AND e.key = {_KEY}
         WHERE b.issued_at IS NOT NULL AND l.is_included AND l.outcome = '' AND l.amount_minor <> 0
             AND (e.seq IS NULL OR e.amount_minor <> l.amount_minor OR e.batch_id IS NULL OR e.batch_id <> b.id)
+            AND NOT EXISTS (
+                SELECT 1
+                FROM customers c
+                JOIN customers o ON o.id = c.merged_into_id OR o.merged_into_id = c.merged_into_id
+                JOIN credit_entries m ON m.customer_id = o.id AND m.key = {_KEY}
+                WHERE c.id = l.customer_id AND m.amount_minor = l.amount_minor AND m.batch_id = b.id)
         """,  # noqa: S608  (our own names)
         "batch {} posted {} of it by line {}; its entry is of {}",
     ),
