@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from flask import g, has_request_context, request
 from flask_wtf import FlaskForm
-from werkzeug.datastructures import MultiDict
-from wtforms import SelectMultipleField
+from werkzeug.datastructures import FileStorage, MultiDict
+from wtforms import FileField, SelectMultipleField
 from wtforms.widgets import HiddenInput
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         if sent and formdata is None and has_request_context():
             if request.method in {"POST", "PUT", "PATCH", "DELETE"}:
                 self.is_broken = _holds_broken_characters()
-                formdata = MultiDict([*request.form.items(multi=True), *request.files.items(multi=True)])
+                formdata = MultiDict([*request.form.items(multi=True), *self._files_asked_for()])
             elif g.get("draft") is not None:
                 formdata = MultiDict(g.draft)
                 self.from_draft = True
@@ -55,6 +55,12 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
                 field.errors = [*field.errors, "This field was sent more than once. Send the form again."]
                 valid = False
         return valid
+
+    def _files_asked_for(self) -> list[tuple[str, FileStorage]]:
+        """Return the files that were sent where files are asked for; anywhere else a file is no text."""
+        unbound = self._unbound_fields or ()
+        names = {name for name, field in unbound if issubclass(field.field_class, FileField)}
+        return [(name, file) for name, file in request.files.items(multi=True) if name in names]
 
     def _tell_hidden_fields_apart(self) -> None:
         """Several forms on one page have a token each; their ids must differ."""
