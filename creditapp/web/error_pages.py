@@ -10,12 +10,11 @@ from urllib.parse import quote
 
 import structlog
 from flask import Flask, Response, render_template, request
-from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
-from creditapp.db import db, transact
+from creditapp.db import db
 from creditapp.errors import (
     BusyError,
     CommitUnknownError,
@@ -23,13 +22,12 @@ from creditapp.errors import (
     DomainError,
     EntryNotFoundError,
     InvoiceNotFoundError,
+    OwnAccountError,
 )
 from creditapp.permissions import CLIENT_AREA, at_client_door
-from creditapp.services import audit
-from creditapp.services.audit import Action
+from creditapp.web import refused
 from creditapp.web.fields import showable
 from creditapp.web.panel import current_panel
-from creditapp.web.sessions import current_actor
 
 log = structlog.get_logger(__name__)
 
@@ -74,23 +72,12 @@ def _http_error(error: HTTPException) -> Any:  # noqa: ANN401  (a response)
     if isinstance(error, InternalServerError):  # what broke while a page, or another error's page, was drawn
         return _unexpected(error.original_exception or error)
     if error.code == 403:  # noqa: PLR2004  (forbidden)
-        _note_refusal()
+        refused.note_page()
     return _page(error.code, headers=_kept_headers(error))
 
 
 def _kept_headers(error: HTTPException) -> dict[str, str]:
     return {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-
-
-def _note_refusal() -> None:
-    """Write into the audit log what somebody of the staff tried to do and may not."""
-    if not current_user.is_authenticated:
-        return
-    tried = {"method": request.method, "path": request.path}
-    try:
-        transact(audit.record, Action.REFUSED, current_actor(), "page", None, after=tried)
-    except BusyError:
-        log.warning("refusal_not_audited", **tried)
 
 
 def _refusal(error: DomainError) -> Any:  # noqa: ANN401  (a response)
@@ -101,6 +88,8 @@ def _refusal(error: DomainError) -> Any:  # noqa: ANN401  (a response)
     if isinstance(error, CommitUnknownError):
         return _page(500, sentence=error.sentence(str), plain=True)
     db.session.rollback()
+    if isinstance(error, OwnAccountError):
+        refused.note_own_account(error)
     return _page(409, sentence=error.sentence(current_panel().currency.format))
 
 

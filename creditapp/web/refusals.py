@@ -23,6 +23,8 @@ from creditapp.errors import (
     KeyReusedError,
     NotApplicableError,
     NoteRequiredError,
+    OwnAccountError,
+    OwnUserError,
     PeriodStartError,
     PolicyError,
     ProductError,
@@ -31,7 +33,9 @@ from creditapp.errors import (
     ReversalExceedsError,
     TakenError,
     TopUpRangeError,
+    WrongCodeError,
 )
+from creditapp.web import refused
 from creditapp.web.fields import refuse
 from creditapp.web.forms import Form
 from creditapp.web.panel import current_panel
@@ -58,9 +62,11 @@ _BESIDE: dict[type[DomainError], tuple[str, ...]] = {
     DowntimeTooLongError: ("down",),
     AlreadyCreditedError: ("incident",),
     PolicyError: ("policy",),
-    TakenError: ("external_id", "name", "code"),
+    TakenError: ("external_id", "email", "name", "code"),
     ProductError: ("product",),
     PeriodStartError: ("anchor_day",),
+    OwnUserError: ("own_customer",),
+    WrongCodeError: ("code",),
 }
 
 
@@ -71,6 +77,8 @@ def place(form: Form, error: DomainError) -> int:
     """
     if isinstance(error, CustomerNotFoundError | EntryNotFoundError | InvoiceNotFoundError):
         raise error
+    if isinstance(error, OwnAccountError):
+        refused.note_own_account(error)
     name = next((one for one in _BESIDE.get(type(error), ()) if one in form), None)
     if name is not None:
         refuse(form[name], error)

@@ -42,7 +42,7 @@ def adjust(  # noqa: PLR0913  (one argument for each field of the form)
     Raises:
         InsufficientCreditError, BalanceLimitError, AmountRangeError: the amount does not fit the balance.
         ReasonError, NoteRequiredError: the reason does not fit, or asks for a note.
-        AuthorityLimitError, StaffDisabledError: this person may not.
+        AuthorityLimitError, StaffDisabledError, OwnAccountError: this person may not.
         DuplicateAdjustmentError: it looks like a repeat, and `duplicates_ok` is not set.
         KeyReusedError: the key has posted something else.
     """
@@ -128,7 +128,7 @@ class _Desk:
     def check(self, amount_minor: int, note: str) -> Why:
         """Return the reason, if it fits and this person may post so much."""
         why = rules.check_reason(self.reason, amount_minor, note)
-        rules.check_authority(self.authority, amount_minor)
+        rules.check_authority(self.authority, amount_minor, self.account.customer_id)
         return why
 
 
@@ -142,7 +142,7 @@ def _open(
     by: Actor,
     debit: bool = True,
 ) -> _Desk:
-    also = [*more, rules.reason_call(reason_id), *rules.authority_calls(by)]
+    also = [*more, rules.reason_call(reason_id), *rules.authority_calls(by, customer_id)]
     account, panel, asked = ledger.open_account(session, customer_id, key, content, *also, debit=debit)
     count = len(more)
     return _Desk(account, panel, asked[count], asked[count + 1 :], asked[:count])

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from creditapp.db import now
 from creditapp.errors import ApplyExceedsError, NotApplicableError
 from creditapp.models import Customer, InvoiceStatus, Kind, Setting
-from creditapp.services import ledger, orders_paid
+from creditapp.services import ledger, orders_paid, self_dealing
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.bills import Bill, lock_call, move_on, read_bill, write
 from creditapp.services.credits.rule import Decision, Owed, Rules, Trigger, Why, decide
@@ -57,9 +57,11 @@ def apply(
     Raises:
         NotApplicableError: there is no credit to use, or it must not be used on this invoice.
         ApplyExceedsError: more is asked for than is due or usable.
+        OwnAccountError: it is the account of who asks.
         InvoiceNotFoundError, CustomerNotFoundError, CustomerClosedError: there is no such invoice or customer.
         KeyReusedError: the key has been used for something else.
     """
+    self_dealing.refuse(session, by, customer_id)
     content = ("apply", invoice_id, amount_minor, by.kind, by.id)
     account, panel, (rules, bill) = _open(session, customer_id, invoice_id, key, content)
     if account.posted is not None:

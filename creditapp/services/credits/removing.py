@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Select, bindparam, case, cast, func, select
 from creditapp.db import now
 from creditapp.errors import ApplyExceedsError, InvoiceStateError
 from creditapp.models import CreditDraw, CreditLot, InvoiceEvent, InvoiceStatus, Kind
-from creditapp.services import ledger
+from creditapp.services import ledger, self_dealing
 from creditapp.services.actor import Actor
 from creditapp.services.bills import lock_call, move_back, read_bill
 from creditapp.services.credits.applying import RULES
@@ -51,6 +51,7 @@ def unapply(
             has gone back, so that what it would be open for could not be told.
         What `apply` raises.
     """
+    self_dealing.refuse(session, by, customer_id)
     content = ("unapply", invoice_id, amount_minor, undo_renewals, by.kind, by.id)
     account, panel, rest = ledger.open_account(
         session,

@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, select
 from creditapp.errors import AuthorityLimitError, NoteRequiredError, ReasonError, StaffDisabledError
 from creditapp.models import CreditClass, Reason, Role, Staff
 from creditapp.models import RoleRules as Rules
-from creditapp.services import ledger
+from creditapp.services import ledger, self_dealing
 from creditapp.services.ledger import Panel
 from creditapp.statements import Call, Outcome, Prepared
 
@@ -103,20 +103,28 @@ def check_why(why: Why, amount_minor: int, note: str) -> None:
         raise NoteRequiredError(reason=why.name, above_minor=why.note_above_minor)
 
 
-def authority_calls(by: Actor) -> list[Call]:
-    """Return what to ask for `check_authority`: nothing of anybody but staff, who alone have limits."""
-    return [_AUTHORITY(staff_id=by.id)] if by.kind == "staff" else []
+def authority_calls(by: Actor, customer_id: int | None = None) -> list[Call]:
+    """Return what to ask for `check_authority`: nothing of anybody but staff, who alone have limits.
+
+    Without a customer it is about limits alone.
+    """
+    if by.kind != "staff":
+        return []
+    about_both = [] if customer_id is None else [self_dealing.call(by, customer_id)]
+    return [_AUTHORITY(staff_id=by.id), *about_both]
 
 
-def check_authority(asked: Sequence[Outcome], amount_minor: int) -> Authority | None:
+def check_authority(asked: Sequence[Outcome], amount_minor: int, customer_id: int = 0) -> Authority | None:
     """Return what the staff member may do alone, this amount being part of it; None for anybody else.
 
     Raises:
-        AuthorityLimitError, StaffDisabledError: this person may not.
+        AuthorityLimitError, StaffDisabledError, OwnAccountError: this person may not.
     """
     if not asked:
         return None
     authority = _authority(asked)
+    for about_both in asked[1:]:
+        self_dealing.check(about_both, customer_id)
     limit_minor = authority.add_max_minor if amount_minor > 0 else authority.remove_max_minor
     if limit_minor is not None and abs(amount_minor) > limit_minor:
         role = Role(authority.role).label.lower()

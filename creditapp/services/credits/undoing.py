@@ -76,7 +76,7 @@ def reverse(
         EntryNotFoundError: no such entry.
         NotReversibleError: a reversal, or a kind that is undone elsewhere.
         ReversalExceedsError: less is left, or unused.
-        NotYoursError, AuthorityLimitError: this person may not.
+        NotYoursError, AuthorityLimitError, OwnAccountError: this person may not.
     """
     return _undo(session, customer_id, seq, amount_minor, kind=Kind.REVERSAL, by=by, key=key, note=note)
 
@@ -115,7 +115,7 @@ def _undo(  # noqa: PLR0913  (what the three verbs above differ in)
     reference = ledger.reference(customer_id, seq)
     content = ("undo", str(kind), seq, amount_minor, note, only_unused, by.kind, by.id)
     of_entry = {"customer_id": customer_id, "its_seq": seq}
-    also = [_ORIGINAL(**of_entry), _NET_DRAWS(**of_entry), *rules.authority_calls(by)]
+    also = [_ORIGINAL(**of_entry), _NET_DRAWS(**of_entry), *rules.authority_calls(by, customer_id)]
     account, panel, rest = ledger.open_account(session, customer_id, key, content, *also, debit=False)
     if account.posted is not None:
         return account.posted
@@ -134,7 +134,7 @@ def _undo(  # noqa: PLR0913  (what the three verbs above differ in)
         )
     undone_minor = _undone(original, reference, amount_minor, kind)
     signed_minor = -undone_minor if original.amount_minor > 0 else undone_minor
-    authority = rules.check_authority(rest[2:], signed_minor)
+    authority = rules.check_authority(rest[2:], signed_minor, customer_id)
     is_own = (original.actor, original.actor_id) == (by.kind, by.id)
     if authority and authority.reverses_own_only and not (is_own and original.day == panel.day_of(now(session))):
         raise NotYoursError(reference)

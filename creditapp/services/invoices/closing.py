@@ -10,9 +10,9 @@ from sqlalchemy import update
 from creditapp.db import now
 from creditapp.errors import CustomerClosedError, InvoiceStateError
 from creditapp.models import CreditClass, InvoiceKind, InvoiceStatus, Kind
-from creditapp.services import ledger, orders_paid
+from creditapp.services import ledger, merging, orders_paid, self_dealing
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, drop_pending, lock_call, move_back, read_bill, write
-from creditapp.services.credits.applying import RULES
+from creditapp.services.credits.applying import RULES, read_rules
 from creditapp.services.credits.removing import grace_of, moves_back, net_draws_call
 from creditapp.services.credits.rule import Rules
 from creditapp.services.ledger import Account, Entry, Panel, Posting
@@ -61,7 +61,7 @@ def refund_to_credit(
 ) -> list[Entry]:
     """Refund a paid invoice: its credit goes back to its lots, what was paid for it becomes credit.
 
-    As `void` otherwise, and as safe to repeat.
+    As `void` otherwise, and as safe to repeat. Of who was merged, what comes back passes on to the survivor.
 
     Raises:
         InvoiceStateError: it has not been paid, has been cancelled, or has added its funds to the balance.
@@ -109,6 +109,23 @@ def _close(  # noqa: PLR0913  (what the verbs above differ in)
     by: Actor,
     key: str,
     undo_renewals: bool = False,
+) -> list[Entry]:
+    self_dealing.refuse(session, by, customer_id)
+    read_rules(session)
+    with merging.through(session, customer_id):
+        return _close_one(session, customer_id, invoice_id, to, allowed, by=by, key=key, undo_renewals=undo_renewals)
+
+
+def _close_one(  # noqa: PLR0913  (as above)
+    session: Session,
+    customer_id: int,
+    invoice_id: int,
+    to: InvoiceStatus,
+    allowed: tuple[InvoiceStatus, ...],
+    *,
+    by: Actor,
+    key: str,
+    undo_renewals: bool,
 ) -> list[Entry]:
     content = ("close", str(to), invoice_id, by.kind, by.id)
     also = lock_call(customer_id, invoice_id), net_draws_call(customer_id, invoice_id)

@@ -15,7 +15,7 @@ from creditapp.errors import (
     RefundRefusedError,
 )
 from creditapp.models import InvoiceKind, InvoiceStatus, Kind, RefundStatus
-from creditapp.services import ledger
+from creditapp.services import ledger, self_dealing, survivors
 from creditapp.services.bills import Bill, lock_call, move_back, read_bill, write
 from creditapp.services.ledger import Account, Move, Panel, Posting
 from creditapp.services.refunds.refund import (
@@ -82,6 +82,7 @@ def request_for_invoice(  # noqa: PLR0913  (what is paid for, by what, and how m
         InvoiceNotFoundError, RefundNotFoundError: there is no such invoice or payment.
         FormReusedError: the key has asked for something else.
     """
+    self_dealing.refuse(session, by, customer_id)
     content = ("refund", invoice_id, payment_id, amount_minor, undo_renewals, by.kind, by.id)
     names = {"customer_id": customer_id, "payment_id": payment_id}
     opened = _open(
@@ -134,6 +135,7 @@ def request_of_credit(
         RefundNotFoundError: there is no such payment.
         FormReusedError: the key has asked for something else.
     """
+    self_dealing.refuse(session, by, customer_id)
     content = ("refund credit", payment_id, amount_minor, by.kind, by.id)
     names = {"customer_id": customer_id, "payment_id": payment_id}
     lots_call = own_lots_call(customer_id, payment_id, now(session))
@@ -170,12 +172,16 @@ def request_of_credit(
 def _open(
     session: Session, customer_id: int, asked: tuple[str, tuple[Any, ...]], first: list[Call], also: list[Call]
 ) -> Asked | tuple[Account, Panel, list[Outcome]]:
-    """Lock what is locked first and the account, and read the rest; or return what this key asked for before."""
+    """Lock what is locked first and the account, and read the rest; or return what this key asked for before.
+
+    Who was merged has payments that can still go back; their credit is the survivor's.
+    """
     key, content = asked
     by_key = BY_KEY(customer_id=customer_id, its_key=key)
+    was_merged = survivors.survivor(session, customer_id) != customer_id
     try:
         account, panel, rest = ledger.open_account(
-            session, customer_id, "", (), *also, by_key, debit=False, first=first
+            session, customer_id, "", (), *also, by_key, debit=False, first=first, closed_too=was_merged
         )
     except CustomerClosedError:
         earlier = run(session, by_key)[0]
