@@ -25,6 +25,9 @@ class MailEvent(StrEnum):
     CREDIT_EXPIRING = "credit_expiring"
     LOW_BALANCE = "low_balance"
     REFUND_SENT = "refund_sent"
+    STAFF_INVITATION = "staff_invitation"
+    STAFF_PASSWORD_RESET = "staff_password_reset"  # noqa: S105  (what is asked for, not a password)
+    STAFF_ADDRESS_CHANGED = "staff_address_changed"
     TEST = "test"
     """Staff try whether mail arrives."""
 

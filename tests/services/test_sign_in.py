@@ -7,8 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from creditapp.db import db, transact, transact_at
+from creditapp.errors import WrongPasswordError
 from creditapp.models import AuditRow, FormDraft, LogIn, LogInSession
 from creditapp.services import sign_in
+from creditapp.services.sign_in import Checked
 from tests.factories import StaffMember, make_staff, moment
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -21,6 +23,12 @@ def log_in_of(person: StaffMember) -> int:
     return found.log_in_id
 
 
+def hash_of(person: StaffMember) -> str:
+    found = sign_in.find_staff_log_in(db.session(), person.email)
+    assert found is not None
+    return found.password_hash
+
+
 def begin(person: StaffMember, *, instead_of: str = "", new_hash: str | None = None) -> str:
     return transact_at(
         START,
@@ -28,7 +36,7 @@ def begin(person: StaffMember, *, instead_of: str = "", new_hash: str | None = N
         log_in_of(person),
         by=person.actor,
         browser="A browser",
-        new_hash=new_hash,
+        checked=Checked(hash_of(person), new_hash),
         instead_of=instead_of,
     )
 
@@ -90,6 +98,17 @@ def test_a_better_hash_is_kept() -> None:
     begin(person, new_hash="$argon2id$better")
 
     assert db.session.get_one(LogIn, log_in_of(person), populate_existing=True).password_hash == "$argon2id$better"
+
+
+def test_a_password_that_was_changed_after_it_was_checked_opens_nothing() -> None:
+    person = make_staff()
+    checked = Checked(hash_of(person))
+    begin(person, new_hash="$argon2id$another")
+
+    with pytest.raises(WrongPasswordError):
+        transact(sign_in.open_session, log_in_of(person), by=person.actor, browser="", checked=checked)
+
+    assert len(rows()) == 1
 
 
 def test_closing_one_session_leaves_the_others() -> None:

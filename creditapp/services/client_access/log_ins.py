@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from creditapp.db import now
 from creditapp.errors import AddressUnfitError, CustomerNotFoundError, NoLogInError
 from creditapp.models import Customer, FormDraft, LogIn, LogInKind, LogInSession, OneTimeLink
-from creditapp.services import audit, survivors
+from creditapp.services import audit, sessions, survivors
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.audit import Action
 from creditapp.services.customers import BY_HAND
@@ -79,15 +79,19 @@ def make_log_in(session: Session, customer_id: int, email: str, password_hash: s
         raise unfit(error) from error
 
 
-def change_password(session: Session, customer_id: int, password_hash: str, *, keep_token: str, by: Actor) -> None:
-    """Set a password that was chosen by who knows the old one. All sessions but that of `keep_token` end.
+def change_password(session: Session, customer_id: int, password_hash: str, *, keep_token: str, by: Actor) -> str:
+    """Set a password that was chosen by who knows the old one, and return another token for this session.
+
+    All sessions but that of `keep_token` end; a copy of its own cookie opens nothing any more either.
 
     Raises:
         NoLogInError: the log-in has been ended meanwhile.
     """
     log_in_id = lock_log_in(session, customer_id)
     set_password(session, log_in_id, password_hash, keep_token=keep_token)
+    fresh = sessions.renew(session, keep_token)
     audit.record(session, Action.PASSWORD_CHANGED, by, "customer", customer_id)
+    return fresh
 
 
 def end(session: Session, customer_id: int, *, by: Actor) -> None:

@@ -4,6 +4,6 @@
 whoever sends. All words about a person are in the table `mails`, and nowhere else.
 """
 
-from creditapp.services.mails.queueing import Notice, queue, queue_many
+from creditapp.services.mails.queueing import Notice, queue, queue_many, queue_to_staff
 
-__all__ = ["Notice", "queue", "queue_many"]
+__all__ = ["Notice", "queue", "queue_many", "queue_to_staff"]

@@ -180,15 +180,45 @@ DELIVERED: dict[MailEvent, Delivered] = {
         page=_CREDIT,
     ),
 }
-TEST = Delivered(
-    label="Test",
-    when="Staff try whether mail arrives.",
-    subject="A test from {company}",
-    body="Hello {name},\n\nthis is a test. If you can read it, mails to customers arrive as well." + _END,
-    placeholders={},
-)
+TO_STAFF: dict[MailEvent, Delivered] = {
+    MailEvent.STAFF_INVITATION: Delivered(
+        label="Invitation of staff",
+        when="Somebody is invited to work here.",
+        subject="You are invited to {company}",
+        body="Hello {name},\n\nyou can work with the customers of {company} from now on. "
+        "Choose a password here:\n\n{url}\n\nThe link works once, for seven days." + _END,
+        placeholders={"url": "the link that opens the form"},
+        is_switchable=False,
+    ),
+    MailEvent.STAFF_PASSWORD_RESET: Delivered(
+        label="New password of staff",
+        when="Somebody who works here has forgotten the password.",
+        subject="Choose a new password",
+        body="Hello {name},\n\nsomebody, most likely you, asked for a new password. Choose it here:\n\n{url}\n\n"
+        "The link works once, for 30 minutes. If it was not you, there is nothing to do." + _END,
+        placeholders={"url": "the link that opens the form"},
+        is_switchable=False,
+    ),
+    MailEvent.STAFF_ADDRESS_CHANGED: Delivered(
+        label="Another address of staff",
+        when="Somebody who works here has changed the address to sign in with; it goes to the one before.",
+        subject="You sign in with another address now",
+        body="Hello {name},\n\nfrom now on you sign in with {email}, no longer with this address.\n\n"
+        "If it was not you who changed that, tell an admin at once." + _END,
+        placeholders={"email": "the new address"},
+        is_switchable=False,
+    ),
+    MailEvent.TEST: Delivered(
+        label="Test",
+        when="Staff try whether mail arrives.",
+        subject="A test from {company}",
+        body="Hello {name},\n\nthis is a test. If you can read it, mails to customers arrive as well." + _END,
+        placeholders={},
+    ),
+}
+"""What goes to those who work here, in words that nobody changes."""
 
 
 def delivered(event: MailEvent) -> Delivered:
     """Return the mail of this event as it was delivered."""
-    return TEST if event is MailEvent.TEST else DELIVERED[event]
+    return TO_STAFF[event] if event in TO_STAFF else DELIVERED[event]

@@ -128,12 +128,14 @@ def _signing_in(session: Session, people: Mapping[int, tuple[str, str]]) -> set[
     return {found for found in session.execute(theirs).scalars() if found in people}
 
 
-def queue_test(session: Session, *, name: str, recipient: str, key: str) -> bool:
-    """Have a test sent to somebody who works here; False where mails come from no address."""
-    sheet = _sheet(session, MailEvent.TEST)
+def queue_to_staff(
+    session: Session, event: MailEvent, *, name: str, recipient: str, key: str, facts: Mapping[str, Any] | None = None
+) -> bool:
+    """Have somebody who works here told of this; False where mails come from no address."""
+    sheet = _sheet(session, event)
     if sheet is None:
         return False
-    _insert(session, [sheet.row(key, None, name, recipient, {})])
+    _insert(session, [sheet.row(key, None, name, recipient, facts or {})])
     return True
 
 

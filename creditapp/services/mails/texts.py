@@ -15,7 +15,7 @@ from creditapp.services import audit, request_keys
 from creditapp.services.audit import Action
 from creditapp.services.mails import wording
 from creditapp.services.mails.catalogue import DELIVERED, delivered
-from creditapp.services.mails.queueing import queue_test
+from creditapp.services.mails.queueing import queue_to_staff
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -109,7 +109,7 @@ def send_test(session: Session, *, by: Actor, key: str) -> str:
         select(Staff.name, LogIn.email).join(LogIn, LogIn.id == Staff.log_in_id).where(Staff.id == by.id)
     ).one()
     if request_keys.claim(session, "mail_test", key, (by.kind, by.id)) is None:
-        if not queue_test(session, name=name, recipient=recipient, key=f"test:{by.id}:{key}"):
+        if not queue_to_staff(session, MailEvent.TEST, name=name, recipient=recipient, key=f"test:{by.id}:{key}"):
             raise MailSetUpError
         audit.record(session, Action.MAIL_TESTED, by, "settings", 1)
     return recipient

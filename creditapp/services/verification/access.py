@@ -26,7 +26,7 @@ _LAWS = (
         "access",
         """
         SELECT o.customer_id, NULL FROM one_time_links o JOIN log_ins l ON l.id = o.log_in_id
-        WHERE l.customer_id IS NULL OR l.customer_id <> o.customer_id
+        WHERE COALESCE(l.customer_id, 0) <> COALESCE(o.customer_id, 0)
         """,
         "a link for a new password is about the log-in of somebody else",
     ),
