@@ -32,6 +32,7 @@ def _init_edge(app: Flask, settings: Config) -> None:
     from creditapp.permissions import init_permissions
     from creditapp.web.error_pages import init_error_pages
     from creditapp.web.filters import init_filters
+    from creditapp.web.gates import init_gates
     from creditapp.web.logs import init_logs
     from creditapp.web.pages import init_pages
     from creditapp.web.security import init_security
@@ -45,6 +46,7 @@ def _init_edge(app: Flask, settings: Config) -> None:
     init_logs(app)
     register_blueprints(app)
     init_permissions(app)
+    init_gates(app)
     init_throttle(app)
     init_filters(app)
     init_pages(app)

@@ -174,6 +174,12 @@ def dangerous(view: View) -> View:
     return view
 
 
+def before_set_up(view: View) -> View:
+    """Declare that the view is open to who has still to set up a second factor, or to choose a longer password."""
+    view.__before_set_up__ = True  # type: ignore[attr-defined]
+    return view
+
+
 def public(view: View) -> View:
     """Declare that the view is open to everybody."""
     view.__permission__ = PUBLIC  # type: ignore[attr-defined]

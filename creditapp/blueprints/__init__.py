@@ -18,18 +18,20 @@ def register_blueprints(app: Flask) -> None:
         orders,
         payments,
         products,
+        profile,
         promos,
         refunds,
         sandbox,
         search,
         settings,
+        staff,
         suspense,
         users,
         webhooks,
     )
 
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
-    for blueprint in (*at_the_desk, refunds, promos, audit, account):
+    for blueprint in (*at_the_desk, refunds, promos, audit, staff, profile, account):
         app.register_blueprint(blueprint.bp)
     for blueprint in (incidents, batches, suspense, sandbox, webhooks):
         app.register_blueprint(blueprint.bp)

@@ -24,6 +24,7 @@ from creditapp.models import (
 )
 from creditapp.models.log_in import LinkPurpose
 from creditapp.queries.invoices import due_minor
+from creditapp.queries.merged import family
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -103,6 +104,8 @@ def select_entry_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
 def select_invoices(customer_id: int) -> Select[*tuple[Any, ...]]:
     """Return what a customer sees of the own invoices, drafts apart; the order is the caller's.
 
+    With them those of accounts that were merged into this one; what moved is where it is now.
+
     Columns: id, kind, status, issued_on, due_on, total_minor, credit_minor, paid_minor, due_minor.
     """
     i = Invoice
@@ -116,7 +119,7 @@ def select_invoices(customer_id: int) -> Select[*tuple[Any, ...]]:
         i.credit_minor,
         i.paid_minor,
         due_minor().label("due_minor"),
-    ).where(i.customer_id == customer_id, i.status != InvoiceStatus.DRAFT)
+    ).where(i.customer_id.in_(family(customer_id)), i.status != InvoiceStatus.DRAFT, i.moved_to_id.is_(None))
 
 
 def open_invoices(session: Session, customer_id: int) -> list[Any]:
@@ -127,8 +130,8 @@ def open_invoices(session: Session, customer_id: int) -> list[Any]:
 
 
 def find_email(session: Session, customer_id: int) -> str:
-    """Return what the customer signs in with."""
-    return session.execute(select(LogIn.email).where(LogIn.customer_id == customer_id)).scalar_one()
+    """Return what the customer signs in with; empty where they cannot, and somebody of the staff looks on."""
+    return session.scalar(select(LogIn.email).where(LogIn.customer_id == customer_id)) or ""
 
 
 def find_hash(session: Session, customer_id: int) -> str | None:

@@ -40,4 +40,6 @@ def _who(*, asked: bool) -> dict[str, int | None]:
     """Return whose request it is, under the name of the door they came in by."""
     if not asked or not current_user.is_authenticated:
         return {"staff_id": None}
+    if current_user.is_customer and current_user.viewed_by:
+        return {"staff_id": current_user.viewed_by.id}
     return {"customer_id" if current_user.is_customer else "staff_id": current_user.id}

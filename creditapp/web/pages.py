@@ -78,6 +78,7 @@ def _skeleton() -> dict[str, Any]:
             "notices": pending_notices(),
             "sign_out_url": url_for("account.sign_out"),
             "sign_out_form": BareForm(sent=False),
+            "viewed_by": current_user.viewed_by.name if current_user.viewed_by else "",
         }
     return {
         **base,
@@ -88,6 +89,7 @@ def _skeleton() -> dict[str, Any]:
         "notices": pending_notices(),
         "search_url": url_for("search.find"),
         "sign_out_url": url_for("auth.sign_out"),
+        "profile_url": url_for("profile.show"),
         "sign_out_form": BareForm(sent=False),
     }
 
@@ -108,6 +110,8 @@ def _navigation() -> list[NavItem]:
     if can(Permission.SETTINGS_READ):
         billing.children.append(_item("Settings", "settings.show"))
     pages = [_item("Users", "users.index", "users"), billing]
+    if can(Permission.STAFF_READ):
+        pages.append(_item("Staff", "staff.index", "shield-check"))
     if can(Permission.AUDIT_READ):
         pages.append(_item("Audit log", "audit.index", "scroll-text"))
     return pages

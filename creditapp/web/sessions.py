@@ -23,16 +23,17 @@ from werkzeug.wrappers import Response
 
 from creditapp.db import db, transact, transact_soon
 from creditapp.errors import BusyError
-from creditapp.models import LogInSession, Role, Staff
+from creditapp.models import LogIn, LogInSession, Role, RoleRules, Staff
 from creditapp.permissions import at_client_door
 from creditapp.services import sign_in
 from creditapp.services.actor import Actor, staff
-from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY
+from creditapp.services.sign_in import IDLE_MAX, TOUCH_EVERY, Half
 from creditapp.statements import Prepared, run
 from creditapp.web.clients import ClientViewer, load_client
 from creditapp.web.notices import notify
 
-_SECRET_FIELDS = {"password", "password_again", "old_password", "csrf_token", "submission"}
+_SECRET_FIELDS = {"password", "password_again", "old_password", "code", "csrf_token", "submission"}
+_HALF, _SHORT = "_half", "_short"
 _NEXT_CHARS_MAX = 2000
 """A longer address does not fit into another one: after signing in the page opens without its arguments."""
 _DRAFT_FIELDS_MAX = 200
@@ -49,6 +50,11 @@ class Viewer:
     role: str
     log_in_id: int
     token: str
+    proved_at: datetime
+    """When the password was given last."""
+    has_factor: bool
+    needs_factor: bool
+    """The role asks for a second factor."""
     is_authenticated: bool = True
     is_active: bool = True
     is_anonymous: bool = False
@@ -115,9 +121,10 @@ def load_viewer(token: str) -> Viewer | ClientViewer | None:
     rows = run(db.session(), asked)[0].rows
     if not rows:
         return None
-    staff_id, name, role, log_in_id, seen_at = rows[0]
+    staff_id, name, role, log_in_id, seen_at, created_at, proved_at, totp_since, needs_factor = rows[0]
     g.session_is_stale = moment - seen_at > TOUCH_EVERY
-    return Viewer(staff_id, name, role, log_in_id, token)
+    has_factor = totp_since is not None
+    return Viewer(staff_id, name, role, log_in_id, token, proved_at or created_at, has_factor, needs_factor)
 
 
 def current_actor() -> Actor:
@@ -126,27 +133,88 @@ def current_actor() -> Actor:
     return actor
 
 
-def start(token: str) -> None:
-    """Carry the token of a new session in the cookie, and nothing of the old one."""
+def start(token: str, *, is_short: bool = False) -> None:
+    """Carry the token of a new session in the cookie, and nothing of the old one.
+
+    `is_short`: the password is one that does only beside a second factor, and must be changed first.
+    """
     session.clear()
     session["_user_id"] = token
     session["_fresh"] = True
+    if is_short:
+        session[_SHORT] = True
+
+
+def go_on(token: str, *, has_long_password: bool = False) -> None:
+    """Carry another token of the same session; the forms of its other pages stay good."""
+    session["_user_id"] = token
+    if has_long_password:
+        session.pop(_SHORT, None)
+
+
+def has_short_password() -> bool:
+    """Return whether the password that was signed in with is too short to be the only thing asked for."""
+    return bool(session.get(_SHORT))
+
+
+def start_half(token: str) -> None:
+    """Carry the token of a sign-in that waits for its code. It is no session: no page knows anybody by it."""
+    session.clear()
+    session[_HALF] = token
+
+
+def half_signed_in() -> Half | None:
+    """Return whose sign-in waits for its code in this browser."""
+    if "half" not in g:
+        token = session.get(_HALF, "")
+        g.half = sign_in.find_half(db.session(), token, datetime.now(UTC)) if token else None
+    half: Half | None = g.half
+    return half
+
+
+def half_token() -> str:
+    """Return the token of the sign-in that waits for its code."""
+    return str(session.get(_HALF, ""))
+
+
+def start_at_client_door(response: Response, token: str) -> None:
+    """Have the response carry a session at the customers' door, beside the one at staff's."""
+    doors: Any = current_app.session_interface
+    value = doors.get_signing_serializer(current_app).dumps({"_user_id": token, "_fresh": True})
+    response.set_cookie(
+        current_app.config["CLIENT_COOKIE_NAME"],
+        value,
+        path=doors.get_cookie_path(current_app),
+        secure=doors.get_cookie_secure(current_app),
+        httponly=doors.get_cookie_httponly(current_app),
+        samesite=doors.get_cookie_samesite(current_app),
+    )
 
 
 def _ask_to_sign_in() -> Response:
     """Send to the sign-in page of the door, keeping what was typed where the session has merely run out."""
     sign_in_page = "account.sign_in" if at_client_door() else "auth.sign_in"
     if request.method in {"GET", "HEAD"}:
-        asked = request.full_path.rstrip("?")
-        return redirect(url_for(sign_in_page, next=asked if len(asked) <= _NEXT_CHARS_MAX else request.path))
-    if not _can_be_opened(request.path):
+        return redirect(url_for(sign_in_page, next=asked_for()))
+    if not can_be_opened(request.path):
         _say_it_ended(is_kept=False)
         return redirect(url_for(sign_in_page), 303)
+    back, is_kept = keep_what_was_sent()
+    _say_it_ended(is_kept=is_kept)
+    return redirect(url_for(sign_in_page, next=back), 303)
+
+
+def asked_for() -> str:
+    """Return the address of this page, to come back to."""
+    asked = request.full_path.rstrip("?")
+    return asked if len(asked) <= _NEXT_CHARS_MAX else request.path
+
+
+def keep_what_was_sent() -> tuple[str, bool]:
+    """Keep the form that was sent, secrets apart; return where it can be opened again, and whether it was kept."""
     token, fields = session.get("_user_id", ""), _sent_fields()
     draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token and fields else None
-    back = f"{request.path}?draft={quote(draft_id)}" if draft_id else request.path
-    _say_it_ended(is_kept=draft_id is not None)
-    return redirect(url_for(sign_in_page, next=back), 303)
+    return (f"{request.path}?draft={quote(draft_id)}", True) if draft_id else (request.path, False)
 
 
 def _say_it_ended(*, is_kept: bool) -> None:
@@ -155,7 +223,7 @@ def _say_it_ended(*, is_kept: bool) -> None:
     notify("Your session had ended: nothing was saved.", kept if is_kept else lost, kind="warning")
 
 
-def _can_be_opened(path: str) -> bool:
+def can_be_opened(path: str) -> bool:
     """Return whether there is a page under the path, and not only something to send forms to."""
     return current_app.url_map.bind("").test(path, "GET")
 
@@ -196,11 +264,16 @@ def _note_use() -> None:
 
 _VIEWER = Prepared(
     select(Staff.id, Staff.name, Staff.role, LogInSession.log_in_id, LogInSession.seen_at)
+    .add_columns(LogInSession.created_at, LogInSession.proved_at, LogIn.totp_since, RoleRules.totp_required)
     .join(Staff, Staff.log_in_id == LogInSession.log_in_id)
+    .join(LogIn, LogIn.id == LogInSession.log_in_id)
+    .join(RoleRules, RoleRules.role == Staff.role)
     .where(
         LogInSession.token_digest == bindparam("token_digest"),
         LogInSession.ends_at > bindparam("moment"),
         LogInSession.seen_at > bindparam("used_since"),
+        LogInSession.awaits_code.is_(False),
+        LogInSession.views_customer_id.is_(None),
         Staff.disabled_at.is_(None),
     )
 )

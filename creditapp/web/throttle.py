@@ -24,6 +24,7 @@ from creditapp.permissions import at_client_door
 from creditapp.services import known_addresses
 from creditapp.services.staff import EMAIL_CHARS_MAX, email_key
 from creditapp.text import TextError, clean
+from creditapp.web.sessions import half_signed_in
 
 log = structlog.get_logger(__name__)
 
@@ -140,6 +141,21 @@ def sign_in_limits(view: View) -> View:
     return view
 
 
+def code_limits(view: View) -> View:
+    """Slow down who tries codes of somebody's second factor, whose password they know: as `sign_in_limits` does."""
+    for limit in (
+        limiter.limit("100 per hour", key_func=by_address, methods=["POST"], deduct_when=_failed),
+        limiter.limit(
+            "100 per day", key_func=_by_half, methods=["POST"], deduct_when=_failed, exempt_when=_half_at_known_address
+        ),
+        limiter.limit(
+            "5 per minute; 20 per hour", key_func=_by_half_and_address, methods=["POST"], deduct_when=_failed
+        ),
+    ):
+        view = limit(view)
+    return view
+
+
 def wait() -> tuple[int, str]:
     """Return for how many seconds the limit that was just hit holds, and the sentence that says so."""
     limit = limiter.current_limit
@@ -150,6 +166,21 @@ def wait() -> tuple[int, str]:
 
 def _failed(response: ResponseReturnValue) -> bool:
     return getattr(response, "status_code", 0) != _SIGNED_IN
+
+
+def _by_half() -> str:
+    half = half_signed_in()
+    return f"code:{half.log_in_id if half else 0}"
+
+
+def _by_half_and_address() -> str:
+    return f"{_by_half()}:{request.remote_addr}"
+
+
+def _half_at_known_address() -> bool:
+    half = half_signed_in()
+    address = request.remote_addr or ""
+    return half is not None and known_addresses.is_known(db.session(), half.email, address, datetime.now(UTC))
 
 
 def _email() -> str:

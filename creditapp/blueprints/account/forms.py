@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request
 from wtforms import BooleanField, PasswordField, RadioField
 from wtforms.validators import ValidationError
 
-from creditapp.blueprints.auth.forms import PASSWORD_CHARS_MAX, SignInForm
-from creditapp.errors import PasswordError
+from creditapp.blueprints.auth.forms import SignInForm
+from creditapp.blueprints.auth.password_forms import check_length
 from creditapp.models.customer import EMAIL_CHARS_MAX, NAME_CHARS_MAX
 from creditapp.permissions import CLIENT_AREA
-from creditapp.services import passwords
 from creditapp.services.checkout import LABEL_CHARS_MAX
-from creditapp.services.client_access import LinkFacts
 from creditapp.services.invoices.lines import QUANTITY_MAX
 from creditapp.services.offers import CODE_CHARS_MAX
 from creditapp.web.fields import AmountField, CountField, LineField, PassedField, SubmissionField, VersionField
@@ -30,46 +26,6 @@ class ClientSignInForm(SignInForm):
     def destination(self) -> str:
         wanted = super().destination
         return wanted if wanted.startswith(f"{CLIENT_AREA}/") else CLIENT_AREA
-
-
-class ForgottenForm(Form):
-    """Whose password is forgotten."""
-
-    email = LineField("Email", chars_max=EMAIL_CHARS_MAX, required="Enter your email address.")
-
-
-class PasswordForm(Form):
-    """A password of one's own choice, twice."""
-
-    password = PasswordField("New password")
-    password_again = PasswordField("New password, once more")
-
-    def validate_password_again(self, field: PasswordField) -> None:
-        if (field.data or "") != (self.password.data or ""):
-            raise ValidationError("The two passwords differ; type the same one twice.")
-
-    def check(self, person: LinkFacts, panel_name: str) -> bool:
-        """Return whether the password is a good one for this person; the form says what is wrong with it."""
-        try:
-            passwords.check(
-                self.password.data or "",
-                email=person.email,
-                name=f"{person.name} {person.company}",
-                company=panel_name,
-            )
-        except PasswordError as error:
-            self.password.errors = [*self.password.errors, error.problem]
-            return False
-        return True
-
-
-class ChangePasswordForm(PasswordForm):
-    """A new password, from who knows the old one."""
-
-    old_password = PasswordField("Current password")
-
-    def validate_old_password(self, field: PasswordField) -> None:
-        _check_length(field)
 
 
 class ProfileForm(Form):
@@ -88,7 +44,7 @@ class ProfileForm(Form):
 
     def validate_old_password(self, field: PasswordField) -> None:
         if field.data:
-            _check_length(field)
+            check_length(field)
 
 
 class PayForm(Form):
@@ -164,11 +120,3 @@ class OrderForm(Form):
     def credit_minor(self) -> int | None:
         """How much credit was chosen; None: as much as there is."""
         return self.credit.minor or None
-
-
-def _check_length(field: Any) -> None:  # noqa: ANN401  (WTForms' field)
-    """Hashing something huge would be a way to keep us busy."""
-    if not field.data:
-        raise ValidationError("Enter your current password.")
-    if len(field.data) > PASSWORD_CHARS_MAX:
-        raise ValidationError(f"A password has at most {PASSWORD_CHARS_MAX:,} characters.")

@@ -7,22 +7,24 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.account import bp
 from creditapp.blueprints.account.finding import own_profile
-from creditapp.blueprints.account.forms import ChangePasswordForm, ProfileForm
+from creditapp.blueprints.account.forms import ProfileForm
+from creditapp.blueprints.auth.password_forms import ChangePasswordForm
 from creditapp.db import db, transact
 from creditapp.errors import AddressUnfitError, DomainError
 from creditapp.permissions import customer_only
 from creditapp.queries import account
 from creditapp.queries.customers import Profile
-from creditapp.services import client_access, passwords, referrals
-from creditapp.services.client_access import LinkFacts
+from creditapp.services import client_access, passwords, referrals, sessions
+from creditapp.services.client_access import IDLE_MAX, LinkFacts
 from creditapp.web.clients import current_client
 from creditapp.web.fields import refuse
 from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
+from creditapp.web.own_sessions import COLUMNS, EndSessionForm, OwnSession, own_sessions
 from creditapp.web.pages import render_page
 from creditapp.web.panel import current_panel
 from creditapp.web.refusals import INVALID, place
-from creditapp.web.sessions import current_actor
+from creditapp.web.sessions import current_actor, go_on
 from creditapp.web.throttle import by_person, limiter
 
 TRIES = "10 per minute; 60 per hour"
@@ -56,7 +58,31 @@ def profile() -> ResponseReturnValue:
         sign_in_email=account.find_email(db.session(), customer.id),
         referral=account.find_referral(db.session(), customer.id),
         referral_form=BareForm(sent=False),
+        sessions=_sessions(),
+        session_columns=COLUMNS,
+        others_form=BareForm(sent=False),
     )
+
+
+@bp.post("/sessions/end")
+@customer_only
+def end_session() -> ResponseReturnValue:
+    form = EndSessionForm()
+    if form.validate_on_submit():
+        handle, by = str(form.handle.data or ""), current_actor()
+        if transact(sessions.end_one, current_client().log_in_id, handle, by=by):
+            notify("Session ended.")
+    return redirect(url_for("account.profile", _anchor="sessions"), 303)
+
+
+@bp.post("/sessions/end-others")
+@customer_only
+def end_others() -> ResponseReturnValue:
+    if BareForm().validate_on_submit():
+        viewer = current_client()
+        go_on(transact(sessions.end_others, viewer.log_in_id, viewer.token, by=current_actor()))
+        notify("Everywhere else you are signed out.")
+    return redirect(url_for("account.profile", _anchor="sessions"), 303)
 
 
 @bp.route("/referral-code", methods=["POST"])
@@ -76,16 +102,23 @@ def password() -> ResponseReturnValue:
     customer, form = own_profile(), ChangePasswordForm()
     person = LinkFacts(account.find_email(db.session(), customer.id), customer.name, customer.company)
     if form.validate_on_submit() and _knows_it(form) and form.check(person, current_panel().company_name):
-        transact(
+        fresh = transact(
             client_access.change_password,
             customer.id,
             passwords.hash_password(form.password.data or ""),
             keep_token=current_client().token,
             by=current_actor(),
         )
+        go_on(fresh)
         notify("Your password is changed.", "Everywhere else you are signed out.")
         return redirect(url_for("account.profile"), 303)
     return render_page("account/password.html", form, status=INVALID if request.method == "POST" else 200)
+
+
+def _sessions() -> list[OwnSession]:
+    """Return where the customer is signed in; who looks on as one is not told."""
+    viewer = current_client()
+    return [] if viewer.viewed_by else own_sessions(viewer.log_in_id, viewer.token, idle_max=IDLE_MAX)
 
 
 def _may_change_address(form: ProfileForm, customer: Profile) -> bool:

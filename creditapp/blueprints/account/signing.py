@@ -10,9 +10,11 @@ from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 
 from creditapp.blueprints.account import bp
-from creditapp.blueprints.account.forms import ClientSignInForm, ForgottenForm, PasswordForm
+from creditapp.blueprints.account.forms import ClientSignInForm
+from creditapp.blueprints.auth.forms import ForgottenForm
+from creditapp.blueprints.auth.password_forms import PasswordForm
 from creditapp.db import db, transact
-from creditapp.errors import AddressUnfitError, LinkError
+from creditapp.errors import AddressUnfitError, LinkError, WrongPasswordError
 from creditapp.models import LinkPurpose
 from creditapp.permissions import customer_only, public
 from creditapp.queries import account
@@ -20,6 +22,7 @@ from creditapp.services import client_access, passwords
 from creditapp.services import sign_in as sign_ins
 from creditapp.services.actor import customer
 from creditapp.services.client_access import SESSION_MAX
+from creditapp.services.sign_in import Checked
 from creditapp.web import sessions, throttle
 from creditapp.web.addresses import address_of
 from creditapp.web.fields import refuse_form
@@ -51,7 +54,10 @@ def sign_in() -> ResponseReturnValue:
         if current_user.is_authenticated:
             return redirect(form.destination)
     elif form.validate_on_submit():
-        token = _check(form.email.text, form.password.data or "")
+        try:
+            token = _check(form.email.text, form.password.data or "")
+        except WrongPasswordError:  # it was changed while it was being checked
+            token = None
         if token is not None:
             sessions.start(token)
             return redirect(form.destination)
@@ -157,7 +163,7 @@ def _check(email: str, password: str) -> str | None:
         found.log_in_id,
         by=customer(found.customer_id, address),
         browser=request.headers.get("User-Agent", "")[:200],
-        new_hash=new_hash,
+        checked=Checked(found.password_hash, new_hash),
         instead_of=session.get("_user_id", ""),
         lasts=SESSION_MAX,
     )

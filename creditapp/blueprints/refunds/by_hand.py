@@ -12,7 +12,7 @@ from creditapp.blueprints.refunds.forms import CallOffForm, SentForm
 from creditapp.blueprints.refunds.words import state_tag, way_words
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
-from creditapp.permissions import Permission, requires
+from creditapp.permissions import Permission, dangerous, requires
 from creditapp.queries import refunds
 from creditapp.queries.refunds import RefundFacts
 from creditapp.services import refunds as services
@@ -26,6 +26,7 @@ from creditapp.web.sessions import current_actor
 
 @bp.route("/admin/billing/refunds/<id:refund_id>/sent", methods=["GET", "POST"])
 @requires(Permission.REFUND_WRITE)
+@dangerous
 def sent(refund_id: int) -> ResponseReturnValue:
     refund = _refund_or_404(refund_id)
     form, status = SentForm(), 200
@@ -43,6 +44,7 @@ def sent(refund_id: int) -> ResponseReturnValue:
 
 @bp.route("/admin/billing/refunds/<id:refund_id>/cancellation", methods=["GET", "POST"])
 @requires(Permission.REFUND_WRITE)
+@dangerous
 def call_off(refund_id: int) -> ResponseReturnValue:
     refund = _refund_or_404(refund_id)
     form, status = CallOffForm(), 200

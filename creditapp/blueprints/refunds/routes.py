@@ -15,7 +15,7 @@ from creditapp.blueprints.refunds.words import announce, way_words
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.models import InvoiceKind, InvoiceStatus
-from creditapp.permissions import Permission, requires
+from creditapp.permissions import Permission, dangerous, requires
 from creditapp.queries import payments, refunds
 from creditapp.queries.invoice import InvoiceFacts
 from creditapp.queries.payments import PaymentFacts
@@ -37,6 +37,7 @@ PART_COLUMNS = (Column("Payment"), Column("Goes back by"), Column("Paid", numeri
 
 @bp.route("/admin/billing/invoices/<id:invoice_id>/refunds/new", methods=["GET", "POST"])
 @requires(Permission.REFUND_WRITE)
+@dangerous
 def of_invoice(invoice_id: int) -> ResponseReturnValue:
     invoice = invoice_or_404(invoice_id)
     form, status = RefundInvoiceForm(), 200
@@ -63,6 +64,7 @@ def of_invoice(invoice_id: int) -> ResponseReturnValue:
 
 @bp.route("/admin/billing/payments/<id:payment_id>/refunds/new", methods=["GET", "POST"])
 @requires(Permission.REFUND_WRITE)
+@dangerous
 def of_credit(payment_id: int) -> ResponseReturnValue:
     payment = _payment_or_404(payment_id)
     form, status = RefundCreditForm(), 200

@@ -13,7 +13,7 @@ from creditapp.blueprints.settings.tabs import tabs
 from creditapp.db import db, transact
 from creditapp.errors import StaleFormError
 from creditapp.gateways import Gateway
-from creditapp.permissions import Permission, requires
+from creditapp.permissions import Permission, dangerous, requires
 from creditapp.services import gateway_settings as service
 from creditapp.web.fields import NoteField, VersionField, refuse_form, tell_saved
 from creditapp.web.forms import Form
@@ -51,6 +51,7 @@ def gateways() -> ResponseReturnValue:
 
 @bp.post("/admin/billing/settings/gateways")
 @requires(Permission.SETTINGS_WRITE)
+@dangerous
 def save_gateways() -> ResponseReturnValue:
     form = _form()
     if form.validate():

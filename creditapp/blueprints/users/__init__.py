@@ -16,4 +16,5 @@ from creditapp.blueprints.users import (  # noqa: E402  (views register themselv
     subscriptions,  # noqa: F401
     transactions,  # noqa: F401
     transferring,  # noqa: F401
+    viewing,  # noqa: F401
 )
