@@ -170,7 +170,7 @@ class _Made:
 def _credit_of(session: Session, customer_id: int, payment_id: int, funds_ids: Sequence[int]) -> list[_Made]:
     """Return the entries by which it became credit: its rest, and the newest funds of each invoice opened again."""
     e, lot = CreditEntry, CreditLot
-    rows: list[Row[Any]] = []
+    rows: list[Any] = []
     columns = (
         select(e.seq, lot.class_, e.amount_minor - reversed_minor() - expired_minor(), lot.remaining_minor)
         .join(lot, (lot.customer_id == e.customer_id) & (lot.seq == e.seq))

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
 
 def void(customer: int, payment: int, *, key: str = "", reason: str = "Entered twice", **more: Any) -> Voided:  # noqa: ANN401
     number = transact(numbers.reserve, "invoices")
-    act = {"clawback_id": number, "by": actor(), "key": key or new_key()} | more
+    act: dict[str, Any] = {"clawback_id": number, "by": actor(), "key": key or new_key()} | more
     return transact(payment_voiding.void, customer, payment, reason, **act)
 
 
@@ -40,7 +40,8 @@ def bill(customer: int, number: int | None) -> tuple[str, int, int, int]:
     db.session.rollback()
     i = Invoice
     columns = select(i.status, i.total_minor, i.credit_minor, i.paid_minor)
-    return tuple(db.session.execute(columns.where(i.customer_id == customer, i.id == number)).one())
+    status, total, credit, paid = db.session.execute(columns.where(i.customer_id == customer, i.id == number)).one()
+    return status, total, credit, paid
 
 
 def test_what_it_paid_is_open_again_and_its_credit_goes_as_far_as_it_is_unspent() -> None:

@@ -117,7 +117,8 @@ class _Desk:
             raise RefusedLineError(cause, error.sentence(self.file.currency.format)) from None
         digest = wish.digest(customer_id, why.id)
         if wish.reference:
-            key = f"import:ref:{wish.reference}"
+            named = hashlib.sha256(wish.reference.encode()).hexdigest()[:HASH_CHARS]  # entries hold no typed words
+            key = f"import:ref:{named}"
         elif self.file.terms.again:
             key = f"import:{self.file.digest[:DIGEST_CHARS]}:{line}"
             digest = hashlib.sha256(key.encode()).digest()

@@ -26,7 +26,7 @@ from creditapp.errors import (
 )
 from creditapp.models import CreditClass, CreditEntry, Kind
 from creditapp.money import AMOUNT_MINOR_MAX
-from creditapp.services import ledger
+from creditapp.services import ledger, self_dealing
 from creditapp.services.credits import rules
 from creditapp.services.credits.undoing import moves_back_of
 from creditapp.services.ledger import Account, Chunk, Entry, Lot, Move, Posting
@@ -85,7 +85,7 @@ def transfer(  # noqa: PLR0913  (one argument for each field of the form)
         AmountRangeError, InsufficientCreditError, BalanceLimitError: the amount does not fit the balances.
         AccountFrozenError, CustomerClosedError, CustomerNotFoundError: one of both gives or takes nothing now.
         ReasonError, NoteRequiredError: the reason is not there, or asks for a note.
-        AuthorityLimitError, StaffDisabledError: this person may not.
+        AuthorityLimitError, StaffDisabledError, OwnAccountError: this person may not.
         KeyReusedError: the key has posted something else.
     """
     if customer_id == to_id:
@@ -95,6 +95,7 @@ def transfer(  # noqa: PLR0913  (one argument for each field of the form)
     earlier = chunk.earlier(customer_id, key, content)
     if earlier is not None:
         return Transferred(amount_minor, earlier, None, replayed=True)
+    self_dealing.refuse(session, by, customer_id, to_id)
     giver, taker = chunk.account(customer_id), chunk.account(to_id)
     _check_usable(giver, taker)
     if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
@@ -203,7 +204,7 @@ def take_back(session: Session, customer_id: int, seq: int, *, by: Actor, key: s
         NotReversibleError: it is no half of a transfer.
         EntryUsedError: some of it has been used, or taken back before.
         CustomerClosedError: one of both gives or takes nothing any more.
-        NotYoursError, AuthorityLimitError, StaffDisabledError: this person may not.
+        NotYoursError, AuthorityLimitError, StaffDisabledError, OwnAccountError: this person may not.
         KeyReusedError: the key has posted something else.
     """
     pair = _read_pair(session, customer_id, seq)
@@ -212,6 +213,7 @@ def take_back(session: Session, customer_id: int, seq: int, *, by: Actor, key: s
     earlier = chunk.earlier(pair.taker_id, key, content)
     if earlier is not None:
         return Transferred(pair.amount_minor, earlier, None, replayed=True)
+    self_dealing.refuse(session, by, pair.giver_id, pair.taker_id)
     taker = chunk.account(pair.taker_id)
     chunk.account(pair.giver_id)
     lot = next((one for one in taker.lots if one.seq == pair.in_seq), None)
@@ -275,8 +277,8 @@ def _read_pair(session: Session, customer_id: int, seq: int) -> _Pair:
         raise NotReversibleError(reference=reference, problem="it is no transfer.")
     here, there = (customer_id, seq), (row.other_customer_id, row.other_seq)
     out, into = (here, there) if row.kind == Kind.TRANSFER_OUT else (there, here)
-    facts = (abs(row.amount_minor), row.reason_id, row.is_quiet, (row.actor, row.actor_id), row.day)
-    return _Pair(*out, *into, *facts)
+    actor = (row.actor, row.actor_id)
+    return _Pair(*out, *into, abs(row.amount_minor), row.reason_id, row.is_quiet, actor, row.day)
 
 
 def _used(pair: _Pair, lot: Lot | None) -> EntryUsedError:

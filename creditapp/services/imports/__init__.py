@@ -106,7 +106,7 @@ class _Import:
         self.currency: Currency = currency(session.execute(select(Setting.currency)).scalar_one())
         self.report = Report(currency=self.currency.code)
         self.seen: dict[str, int] = {}
-        self.openings: list[tuple[int, str, int]] = []
+        self.openings: list[tuple[int, int]] = []
 
     def go(self, source: BinaryIO, bytes_max: int | None) -> Report:
         """Judge every line, and write the new customers; their opening balances wait for `finish`."""
@@ -204,12 +204,12 @@ class _Import:
     def _write(self, fresh: list[Line]) -> None:
         ids = customers.create_many(self.session, [line.fields for line in fresh])
         self.openings += [
-            (customer_id, line.external_id, line.opening_minor)
+            (customer_id, line.opening_minor)
             for customer_id, line in zip(ids, fresh, strict=True)
             if line.opening_minor
         ]
 
-    def _opening(self, customer_id: int, external_id: str, opening_minor: int) -> tuple[int, Posting]:
+    def _opening(self, customer_id: int, opening_minor: int) -> tuple[int, Posting]:
         if self.by is None:
             raise RuntimeError("Nobody posts this.")
         posting = Posting(
@@ -217,7 +217,7 @@ class _Import:
             amount_minor=opening_minor,
             description="Opening Balance",
             by=self.by,
-            key=f"opening:{external_id}",
+            key="opening",
             content=("opening", opening_minor),
             class_=CreditClass.PAID,
         )

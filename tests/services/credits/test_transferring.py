@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -59,7 +60,7 @@ def lots_of(customer: int) -> list[tuple[str, int, datetime | None]]:
         .where(lot.customer_id == customer, lot.remaining_minor > 0)
         .order_by(lot.seq)
     )
-    return [tuple(row) for row in rows]
+    return [(class_, minor, expires_at) for class_, minor, expires_at in rows]
 
 
 def entries_of(customer: int) -> list[tuple[str, int, int | None, int | None]]:
@@ -70,7 +71,7 @@ def entries_of(customer: int) -> list[tuple[str, int, int | None, int | None]]:
         .where(e.customer_id == customer)
         .order_by(e.seq)
     )
-    return [tuple(row) for row in rows]
+    return [(words, minor, other, seq) for words, minor, other, seq in rows]
 
 
 def test_what_moves_keeps_its_class_and_its_date_and_is_linked_both_ways() -> None:
@@ -122,7 +123,7 @@ def test_a_transfer_is_taken_back_as_a_whole_by_either_half() -> None:
     first, second = move(giver, taker, 400), move(giver, taker, 500)
     assert first.taken is not None
     assert second.taken is not None
-    act = {"by": actor(), "key": new_key()}
+    act: dict[str, Any] = {"by": actor(), "key": new_key()}
 
     with pytest.raises(NotReversibleError):
         transact(credits.reverse, taker, first.taken.seq, by=actor(), key=new_key())

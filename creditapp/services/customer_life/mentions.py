@@ -1,0 +1,139 @@
+"""Where else a customer is named: lines of batches, texts about many, notes about others, details of the audit log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, String, and_, cast, func, null, or_, select, update
+
+from creditapp.db import Base, now
+from creditapp.models import (
+    AuditDetails,
+    AuditRow,
+    Batch,
+    BatchKind,
+    BatchLine,
+    CreditEntryText,
+    EventStatus,
+    GatewayEvent,
+    Incident,
+    Invoice,
+    LineFlag,
+    Payment,
+    PromoCode,
+    Refund,
+    Subscription,
+)
+from creditapp.services.customer_life.words import PersonalWords, without
+from creditapp.services.intents import read_reference
+from creditapp.text import fold
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+TEXTS = Base.metadata.tables[CreditEntryText.__tablename__]
+_LINE_TEXTS = ("label", "note", "customer_note", "ticket_ref", "changed_why", "problem", "outcome")
+_ABOUT_MANY: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (Batch, ("title", "note", "customer_note", "problem", "source_name", "terms")),
+    (Incident, ("title", "reference", "note", "customer_note")),
+    (PromoCode, ("description",)),
+)
+"""Texts that are about more than one customer: they stay, without the words that name this one."""
+_OWNED: dict[str, Any] = {"invoice": Invoice, "payment": Payment, "refund": Refund, "subscription": Subscription}
+"""What else of a customer acts are about, as the audit log calls it."""
+WORD_CHARS_MIN = 5
+"""A shorter word is looked for in the audit log only where it is all that a field holds."""
+
+
+def of_batches(session: Session, people: Sequence[int], words: PersonalWords) -> int:
+    """Empty the texts of their lines, and of lines of files that meant them and found nobody; return how many."""
+    line, batch = BatchLine, Batch
+    empty = dict.fromkeys(_LINE_TEXTS, "")
+    of_any = line.batch_id.in_(select(batch.id))  # there is an index for the customers of each batch
+    own = update(line).where(of_any, line.customer_id.in_(people)).values(empty)
+    count = _count(session, own)
+    of_files = line.batch_id.in_(select(batch.id).where(batch.kind == BatchKind.IMPORT))
+    nobody = and_(of_files, line.flag == LineFlag.REFUSED, line.flag != "", line.customer_id.is_(None))
+    named = [_holds(column, word) for column in (line.label, line.note, line.problem) for word in words.own]
+    if named:
+        count += _count(session, update(line).where(nobody, or_(*named)).values(empty))
+    return count
+
+
+def elsewhere(session: Session, people: Sequence[int], words: PersonalWords) -> int:
+    """Take their words out of texts about many, and out of what was noted at gateways' events; return how many."""
+    count = sum(_scrub(session, model, names, words.all) for model, names in _ABOUT_MANY)
+    count += _events(session, people)
+    t = TEXTS.c
+    for word in words.own:
+        if len(fold(word)) >= WORD_CHARS_MIN:
+            noted = update(TEXTS).where(t.search_key.contains(fold(word), autoescape=True), t.erased_at.is_(None))
+            gone = dict.fromkeys(("note", "customer_note", "ticket_ref", "search_key", "salt"))
+            count += _count(session, noted.values(**gone, erased_at=now(session)))
+    return count
+
+
+def of_audit(session: Session, people: Sequence[int], words: PersonalWords) -> int:
+    """Erase the details of acts about them, of their own acts, and of acts that name them; return how many."""
+    d, a = AuditDetails, AuditRow
+    about = [and_(a.object_kind == "customer", a.object_id.in_(people))]
+    about += [and_(a.actor == "customer", a.actor_id.in_(people))]
+    for kind, model in _OWNED.items():
+        about.append(
+            and_(a.object_kind == kind, a.object_id.in_(select(model.id).where(model.customer_id.in_(people))))
+        )
+    gone = {"details": null(), "salt": None, "erased_at": now(session)}
+    rows = select(a.seq).where(or_(*about))
+    count = _count(session, update(d).where(d.seq.in_(rows), d.erased_at.is_(None)).values(gone))
+    said = func.lower(cast(d.details, String))
+    names = [said.contains(_in_json(word), autoescape=True) for word in words.all]
+    if names:
+        count += _count(session, update(d).where(or_(*names), d.erased_at.is_(None)).values(gone))
+    return count
+
+
+def _scrub(session: Session, model: Any, names: Sequence[str], words: Sequence[str]) -> int:  # noqa: ANN401  (a model)
+    """Take the words out of these columns, wherever one of them holds one."""
+    columns = [getattr(model, name) for name in names]
+    held = [_holds(column, word) for column in columns for word in words]
+    if not held:
+        return 0
+    rows = session.execute(select(model.id, *columns).where(or_(*held))).all()
+    for id_, *texts in rows:
+        new = {name: without(said, words) for name, said in zip(names, texts, strict=True)}
+        if model is Incident:
+            new["search_key"] = fold(f"{new['title']} {new['reference']}")
+        session.execute(update(model).where(model.id == id_).values(new))
+    return len(rows)
+
+
+def _events(session: Session, people: Sequence[int]) -> int:
+    """Empty what people noted at what gateways told of their payments."""
+    e = GatewayEvent
+    noted = select(e.id, e.customer_id, e.facts).where(e.status == EventStatus.DISMISSED, e.note != "")
+    theirs = [row.id for row in session.execute(noted) if {row.customer_id, _named(row.facts)} & set(people)]
+    if not theirs:
+        return 0
+    return _count(session, update(e).where(e.id.in_(theirs)).values(note=""))
+
+
+def _named(facts: dict[str, Any]) -> int | None:
+    """Return the customer whose payment the event was about, as it says itself."""
+    named = read_reference(str(facts.get("reference", "")))
+    return named[0] if named else None
+
+
+def _holds(column: Any, word: str) -> ColumnElement[bool]:  # noqa: ANN401  (a column)
+    return func.lower(column).contains(word.lower(), autoescape=True)
+
+
+def _in_json(word: str) -> str:
+    """Return how a word stands in JSON, in small letters; a short one only as all that a field holds."""
+    written = json.dumps(word).lower()
+    return written[1:-1] if len(word) >= WORD_CHARS_MIN else written
+
+
+def _count(session: Session, statement: Any) -> int:  # noqa: ANN401  (an UPDATE)
+    return int(session.connection().execute(statement).rowcount)
