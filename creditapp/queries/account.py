@@ -24,7 +24,7 @@ from creditapp.models import (
 )
 from creditapp.models.log_in import LinkPurpose
 from creditapp.queries.invoices import due_minor
-from creditapp.queries.merged import family
+from creditapp.queries.merged import is_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -101,7 +101,7 @@ def select_entry_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     )
 
 
-def select_invoices(customer_id: int) -> Select[*tuple[Any, ...]]:
+def select_invoices(session: Session, customer_id: int) -> Select[*tuple[Any, ...]]:
     """Return what a customer sees of the own invoices, drafts apart; the order is the caller's.
 
     With them those of accounts that were merged into this one; what moved is where it is now.
@@ -119,13 +119,13 @@ def select_invoices(customer_id: int) -> Select[*tuple[Any, ...]]:
         i.credit_minor,
         i.paid_minor,
         due_minor().label("due_minor"),
-    ).where(i.customer_id.in_(family(customer_id)), i.status != InvoiceStatus.DRAFT, i.moved_to_id.is_(None))
+    ).where(is_of(session, i.customer_id, customer_id), i.status != InvoiceStatus.DRAFT, i.moved_to_id.is_(None))
 
 
 def open_invoices(session: Session, customer_id: int) -> list[Any]:
     """Return the unpaid invoices, what is due first in front: the columns of `select_invoices`."""
     i = Invoice
-    statement = select_invoices(customer_id).where(i.status == InvoiceStatus.UNPAID)
+    statement = select_invoices(session, customer_id).where(i.status == InvoiceStatus.UNPAID)
     return list(session.execute(statement.order_by(i.due_on, i.id).limit(OPEN_MAX)))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, bindparam, func, select
 
+from creditapp.errors import CustomerClosedError, MergedError
 from creditapp.models import CreditAccount, Customer
 from creditapp.queries import search
 from creditapp.queries.search import Rank
@@ -53,6 +54,13 @@ class Profile:
     frozen_at: datetime | None
     frozen_reason: str | None
     automatic_credit: bool | None
+
+    @property
+    def closed_error(self) -> CustomerClosedError:
+        """Why nothing more is done for who is closed: the customer has gone, or was merged into somebody."""
+        if self.merged_into_id is None:
+            return CustomerClosedError(self.id)
+        return MergedError(self.id, self.merged_into_id)
 
 
 def find_profile(session: Session, customer_id: int) -> Profile | None:

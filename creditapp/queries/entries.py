@@ -5,6 +5,7 @@ Every statement stays inside one customer, so that it costs the same however man
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ScalarSelect, Select, Subquery, and_, cast, func, or_, select
 
 from creditapp.models import CreditDraw, CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Staff
+from creditapp.queries.merged import family
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -94,13 +96,15 @@ class Undoing:
     posted_at: datetime
 
 
-def select_history(customer_id: int, *, folded: bool = False) -> Select[*tuple[Any, ...]]:
+def select_history(customer_id: int, *, folded: bool = False, absorbed: Sequence[int] = ()) -> Select[*tuple[Any, ...]]:
     """Return the numbers of the customer's entries, to be ordered and limited.
 
-    `folded` leaves out what came to nothing: entries that were reversed in full, and their reversals.
+    `folded` leaves out what came to nothing: entries that were reversed in full, and their reversals. With them come
+    the entries of those who were merged into the customer, `absorbed`.
     """
     e = CreditEntry.__table__
-    statement = select(e.c.customer_id, e.c.seq).where(e.c.customer_id == customer_id)
+    whose = e.c.customer_id.in_([customer_id, *absorbed]) if absorbed else e.c.customer_id == customer_id
+    statement = select(e.c.customer_id, e.c.seq).where(whose)
     if not folded:
         return statement
     first = e.alias("first")
@@ -120,9 +124,9 @@ def select_history(customer_id: int, *, folded: bool = False) -> Select[*tuple[A
 def select_history_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     """Return what the history shows of the entries on one page; the order is the caller's.
 
-    Columns: seq, posted_at, kind, amount_minor, balance_after_minor, description, is_quiet, reversed_seq, actor,
-    staff_name, reason, tone (the reason's place in the list), note, customer_note, ticket_ref, reversed_minor,
-    voided_minor (part of it), reversed_by (the newest reversal's number), effective_on.
+    Columns: customer_id, seq, posted_at, kind, amount_minor, balance_after_minor, description, is_quiet,
+    reversed_seq, actor, staff_name, reason, tone (the reason's place in the list), note, customer_note, ticket_ref,
+    reversed_minor, voided_minor (part of it), reversed_by (the newest reversal's number), effective_on.
     """
     e, t = CreditEntry, CreditEntryText
     later = CreditEntry.__table__.alias("later")
@@ -132,8 +136,8 @@ def select_history_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
         .scalar_subquery()
     )
     return (
-        select(e.seq, e.posted_at, e.kind, e.amount_minor, e.balance_after_minor, e.description, e.is_quiet)
-        .add_columns(e.reversed_seq, e.actor, Staff.name.label("staff_name"), Reason.name.label("reason"))
+        select(e.customer_id, e.seq, e.posted_at, e.kind, e.amount_minor, e.balance_after_minor, e.description)
+        .add_columns(e.is_quiet, e.reversed_seq, e.actor, Staff.name.label("staff_name"), Reason.name.label("reason"))
         .add_columns(Reason.position.label("tone"), t.note, t.customer_note, t.ticket_ref)
         .add_columns(_reversed_minor(page.c.customer_id, page.c.seq).label("reversed_minor"))
         .add_columns(_reversed_minor(page.c.customer_id, page.c.seq, Kind.VOID).label("voided_minor"))
@@ -179,9 +183,9 @@ def undoings(session: Session, customer_id: int, seq: int) -> list[Undoing]:
 
 
 def has_reversals(session: Session, customer_id: int) -> bool:
-    """Return whether anything of this customer was ever taken back."""
+    """Return whether anything of this customer, or of who was merged into them, was ever taken back."""
     e = CreditEntry
-    statement = select(e.seq).where(e.customer_id == customer_id, e.reversed_seq.is_not(None)).limit(1)
+    statement = select(e.seq).where(e.customer_id.in_(family(customer_id)), e.reversed_seq.is_not(None)).limit(1)
     return session.execute(statement).first() is not None
 
 

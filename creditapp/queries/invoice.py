@@ -29,6 +29,7 @@ from creditapp.models import (
     Staff,
 )
 from creditapp.queries import lots
+from creditapp.queries.merged import family
 from creditapp.queries.settings import read_rules
 from creditapp.services.credits.removing import net_draws_call
 from creditapp.services.credits.rule import Decision, Owed, Trigger, decide
@@ -75,6 +76,8 @@ class InvoiceFacts:
     automatic_credit: bool | None
     balance_minor: int
     frozen_at: datetime | None
+    moved_from_id: int | None
+    """The customer, merged since, under whom it was issued first."""
 
     @property
     def due_minor(self) -> int:
@@ -140,20 +143,25 @@ class LotOn:
 
 
 def find(session: Session, invoice_id: int, *, customer_id: int | None = None) -> InvoiceFacts | None:
-    """Return the invoice of this number, found by the plain index on numbers; with a customer, only of theirs."""
+    """Return the invoice of this number, found by the plain index on numbers; with a customer, only of theirs.
+
+    One that moved when customers were merged is found where it is now. What was closed before stands under the old id,
+    and is the survivor's, too.
+    """
     i, c, a = Invoice, Customer, CreditAccount
     statement = (
         select(i.customer_id, i.id, i.kind, i.status, i.is_gross, i.net_minor, i.tax_minor, i.total_minor)
         .add_columns(i.eligible_minor, i.credit_minor, i.paid_minor, i.refunded_minor, i.issued_on, i.due_on, i.paid_at)
         .add_columns(i.closed_at, i.payment_started_at, i.note, i.actor, i.version, i.created_at)
         .add_columns(c.name, c.company, c.email, c.status, c.automatic_credit, a.balance_minor, a.frozen_at)
+        .add_columns(i.moved_from_id)
         .join(c, c.id == i.customer_id)
         .join(a, a.customer_id == i.customer_id)
         .where(i.id == invoice_id)
-        .order_by(i.status == InvoiceStatus.CANCELLED, i.customer_id)
+        .order_by(i.moved_to_id.is_not(None), i.customer_id)
     )
     if customer_id is not None:
-        statement = statement.where(i.customer_id == customer_id)
+        statement = statement.where(i.customer_id.in_(family(customer_id)))
     row = session.execute(statement).first()
     return InvoiceFacts(*row) if row else None
 

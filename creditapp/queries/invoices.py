@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, case, func, or_, select,
 
 from creditapp.models import Customer, Invoice, InvoiceStatus
 from creditapp.queries import search
+from creditapp.queries.merged import is_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -112,7 +113,7 @@ def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     i = Invoice
     return (
         select(i.customer_id, i.id, i.kind, i.status, i.issued_on, i.due_on, i.net_minor, i.tax_minor, i.total_minor)
-        .add_columns(i.credit_minor, i.paid_minor, due_minor().label("due_minor"))
+        .add_columns(i.credit_minor, i.paid_minor, due_minor().label("due_minor"), i.moved_to_id)
         .add_columns(
             Customer.name.label("customer"), Customer.company, func.coalesce(i.due_on, LAST_DAY).label("due_key")
         )
@@ -128,9 +129,13 @@ def due_minor() -> ColumnElement[int]:
 
 
 def newest_of(session: Session, customer_id: int, most: int) -> list[Any]:
-    """Return the customer's newest invoices, as `select_rows` has them, newest first."""
+    """Return the customer's newest invoices, as `select_rows` has them, newest first.
+
+    With them those of who was merged into the customer, but for what moved and is here again.
+    """
     i = Invoice
-    page = select(i.customer_id, i.id).where(i.customer_id == customer_id).order_by(i.id.desc()).limit(most)
+    own = (is_of(session, i.customer_id, customer_id), or_(i.moved_to_id.is_(None), i.customer_id == customer_id))
+    page = select(i.customer_id, i.id).where(*own).order_by(i.id.desc()).limit(most)
     return list(session.execute(select_rows(page.subquery()).order_by(i.id.desc())))
 
 
@@ -146,8 +151,8 @@ def _narrow(session: Session, wanted: InvoiceFilter, *, by_due: bool) -> Invoice
         arms = arms or [c.id == _NONE]
     keys = select(*[c[name] for name in _KEYS], c.total_minor).where(*[or_(*arms)] if arms else [])
     if wanted.customer_id is not None:
-        keys = keys.where(c.customer_id == wanted.customer_id)
-    keys = keys.where(*_equal(wanted), *_days(wanted)).offset(0)
+        keys = keys.where(is_of(session, c.customer_id, wanted.customer_id))
+    keys = keys.where(*_equal(wanted), *_shown(wanted)).offset(0)
     return replace(_of_pool(keys.subquery(), wanted, by_due=by_due), has_more_customers=has_more)
 
 
@@ -188,13 +193,14 @@ def _select(session: Session, wanted: InvoiceFilter, *, walks: str) -> Select[An
     keys = select(*[c[name] for name in _KEYS], c.total_minor)
     if walks == "open" and not _is_rare(session, "kind", wanted.kind):
         keys = keys.where(text(_OPEN[session.get_bind().dialect.name]))
-        return keys.where(*_equal(replace(wanted, status=""), indexed=_none_on_sqlite(session)), *_days(wanted))
-    return keys.where(*_equal(wanted, indexed=_worth_an_index(session, wanted, walks)), *_days(wanted))
+        return keys.where(*_equal(replace(wanted, status=""), indexed=_none_on_sqlite(session)), *_shown(wanted))
+    return keys.where(*_equal(wanted, indexed=_worth_an_index(session, wanted, walks)), *_shown(wanted))
 
 
-def _days(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+def _shown(wanted: InvoiceFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on days; what moved when customers were merged is shown where it is now."""
     c = _INVOICES.c
-    found: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = [c.moved_to_id.is_(None)]
     if wanted.issued_from is not None:
         found.append(c.issued_on >= wanted.issued_from)
     if wanted.issued_until is not None:

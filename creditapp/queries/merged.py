@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ScalarSelect, Select, or_, select
 
@@ -36,6 +36,16 @@ def family_of(session: Session, customer_id: int) -> list[int]:
     """Return the customer's id first, then those of all who were merged into them, by rising id."""
     merged = select(Customer.id).where(Customer.merged_into_id == customer_id).order_by(Customer.id)
     return [customer_id, *session.execute(merged).scalars()]
+
+
+def is_of(session: Session, whose: Any, customer_id: int) -> ColumnElement[bool]:  # noqa: ANN401  (a column of any table)
+    """Return that a row is the customer's, or of somebody who was merged into them.
+
+    Of nearly everybody it is a plain comparison, so that an index in the order of the list serves it.
+    """
+    found = family_of(session, customer_id)
+    condition: ColumnElement[bool] = whose == customer_id if len(found) == 1 else whose.in_(found)
+    return condition
 
 
 def people_of(session: Session, customer_id: int) -> list[int]:

@@ -25,6 +25,7 @@ from creditapp.models import (
     Staff,
 )
 from creditapp.queries import search
+from creditapp.queries.merged import is_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -114,7 +115,7 @@ def select_list(session: Session, wanted: PaymentFilter) -> Select[*tuple[Any, .
     p = Payment.__table__.c if not wanted.text else union(*_meanings(session, wanted.text)).subquery().c
     conditions: list[ColumnElement[bool]] = []
     if wanted.customer_id is not None:
-        conditions.append(p.customer_id == wanted.customer_id)
+        conditions.append(is_of(session, p.customer_id, wanted.customer_id))
     if wanted.method:
         conditions.append(p.method == wanted.method)
     if wanted.received_from is not None:
@@ -194,9 +195,10 @@ def select_not_due(keys: Sequence[tuple[int, int]]) -> Select[*tuple[Any, ...]]:
 
 
 def newest_of(session: Session, customer_id: int, most: int) -> list[Any]:
-    """Return the customer's newest payments, as `select_rows` has them, newest first."""
+    """Return the newest payments of the customer, and of who was merged into them, as `select_rows` has them."""
     p = Payment
-    page = select(p.customer_id, p.id).where(p.customer_id == customer_id).order_by(p.id.desc()).limit(most)
+    theirs = select(p.customer_id, p.id).where(is_of(session, p.customer_id, customer_id))
+    page = theirs.order_by(p.id.desc()).limit(most)
     return list(session.execute(select_rows(page.subquery()).order_by(p.id.desc())))
 
 

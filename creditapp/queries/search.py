@@ -204,7 +204,7 @@ def _invoice(session: Session, typed: str) -> int | None:
     match = _INVOICE.fullmatch(typed)
     if match is None or int(match[1]) > ID_MAX:
         return None
-    return session.execute(select(Invoice.id).where(Invoice.id == int(match[1]))).scalar()
+    return session.execute(select(Invoice.id).where(Invoice.id == int(match[1])).limit(1)).scalar()
 
 
 def _best_first(session: Session, typed: str, most: int) -> list[Any]:

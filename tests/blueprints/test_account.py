@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask, url_for
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from creditapp.db import Base, db, transact
-from creditapp.models import Customer, InvoiceKind
+from creditapp.models import InvoiceKind
 from creditapp.permissions import CUSTOMER_ONLY
 from creditapp.services import intents, promos
 from creditapp.services.invoices import Line
@@ -25,7 +24,6 @@ from tests.factories import (
     close_customer,
     give,
     make_client,
-    make_customer,
     make_invoice,
     make_payment,
     make_product,
@@ -470,27 +468,16 @@ def test_all_views_below_account_are_the_customers_alone(app: Flask) -> None:
     assert len(views) > len(public)
 
 
-@pytest.mark.parametrize("status", ["closed", "merged"])
-def test_who_was_closed_or_merged_is_out_at_once(browser: Browser, status: str) -> None:
+def test_who_was_closed_is_out_at_once(browser: Browser) -> None:
     client = make_client()
     browser.enter(client)
     assert browser.get("/account").status_code == 200
 
-    close_customer(client.id) if status == "closed" else _merge(client.id)
+    close_customer(client.id)
 
     assert browser.get("/account").status_code == 302
     page = browser.submit("/account/sign-in", email=client.email, password=client.password)
     assert page.summary == ["This email and password do not belong together."]
-
-
-def _merge(customer_id: int) -> None:
-    survivor = make_customer()
-
-    def merge(session: Session) -> None:
-        one = session.get_one(Customer, customer_id)
-        one.status, one.merged_into_id = "merged", survivor
-
-    transact(merge)
 
 
 def _soon() -> date:

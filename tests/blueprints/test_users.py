@@ -194,7 +194,9 @@ def test_the_file_holds_what_the_list_shows_and_no_formula(browser: Browser) -> 
     assert [row[2] for row in rows[1:]] == ["Amara Adeyemi", "'=1+1", "100% Wool_Co"]
     assert rows[2][3:8] == ["'@cmd", "'+x@y", "active", "2024-02-02", "7.00"]
     audited = db.session.execute(
-        select(AuditRow.action, AuditDetails.details).join(AuditDetails, AuditDetails.seq == AuditRow.seq)
+        select(AuditRow.action, AuditDetails.details)
+        .join(AuditDetails, AuditDetails.seq == AuditRow.seq)
+        .order_by(AuditRow.seq)
     ).all()
     assert audited[-1][0] == "exported"
     assert audited[-1][1]["after"] == {"credit": "yes", "status": "active", "sort": "-balance"}

@@ -48,7 +48,7 @@ def add_funds(customer_id: int) -> ResponseReturnValue:
             notify(f"Add Funds invoice over {money(asked.amount_minor)} made.", words)
             return redirect(url_for("invoices.show", invoice_id=asked.invoice_id), 303)
     elif customer.status not in customers.BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise customer.closed_error
     crumbs = [
         ("Admin", None),
         ("Users", url_for("users.index")),

@@ -22,6 +22,7 @@ MOST = 5
 class Newest:
     """The newest invoices of one customer, and where the others are."""
 
+    customer_id: int
     rows: list[Any]
     all_url: str
     new_url: str | None
@@ -38,7 +39,8 @@ class Newest:
 
     @staticmethod
     def tag_of(row: Any) -> tuple[str, Any]:  # noqa: ANN401  (a row)
-        return status_tag(row.status, is_overdue=is_overdue(row.status, row.due_on))
+        overdue = is_overdue(row.status, row.due_on)
+        return status_tag(row.status, is_overdue=overdue, has_moved=row.moved_to_id is not None)
 
     @staticmethod
     def kind_of(row: Any) -> str:  # noqa: ANN401  (a row)
@@ -51,6 +53,7 @@ def newest_of(customer_id: int, *, is_closed: bool = False) -> Newest | None:
         return None
     may_write = can(Permission.INVOICE_WRITE) and not is_closed
     return Newest(
+        customer_id,
         invoices.newest_of(db.session(), customer_id, MOST),
         link(url_for("invoices.index"), {"customer": customer_id}),
         link(url_for("invoices.create"), {"customer": customer_id}) if may_write else None,

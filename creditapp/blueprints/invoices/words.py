@@ -56,6 +56,8 @@ _ACTIONS = {
     "promo_dropped": "Credit of the promo code did not fit under the largest balance and was dropped",
     "clawed_back": "Taken back by the bank",
     "cancelled": "Cancelled",
+    "moved": "Moved, the users were merged",
+    "issued_again": "Moved here, the users were merged",
     "refunded": "Refunded to credit",
     "refund_requested": "Refund to payment method",
     "refund_failed": "Refund to payment method failed",
@@ -103,8 +105,10 @@ def method_words(method: str) -> str:
     return LABELS.get(method, method.capitalize())
 
 
-def status_tag(status: str, *, is_overdue: bool = False) -> tuple[str, Any]:
-    """Return the words and the tone of an invoice's tag."""
+def status_tag(status: str, *, is_overdue: bool = False, has_moved: bool = False) -> tuple[str, Any]:
+    """Return the words and the tone of an invoice's tag; `has_moved`: it is open under a survivor."""
+    if has_moved:
+        return "Moved", TONES[status]
     return ("Overdue", "wrong") if is_overdue else (STATUSES[status], TONES[status])
 
 

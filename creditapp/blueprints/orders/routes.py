@@ -11,7 +11,7 @@ from creditapp.blueprints.orders import bp
 from creditapp.blueprints.orders.forms import OrderForm
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.db import db, transact
-from creditapp.errors import ApplyExceedsError, CustomerClosedError, DomainError, ProductError
+from creditapp.errors import ApplyExceedsError, DomainError, ProductError
 from creditapp.permissions import Permission, requires
 from creditapp.queries import lots, orders
 from creditapp.queries.customers import Profile
@@ -36,7 +36,7 @@ PLACE = "place"
 def create(customer_id: int) -> ResponseReturnValue:
     customer = profile_or_404(customer_id)
     if request.form.get("act") != PLACE and customer.status not in customers.BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise customer.closed_error
     form = OrderForm()
     form.tick_credit(is_usable=_can_use(customer, _usable_minor(customer)))
     if request.method == "GET" or not form.validate():

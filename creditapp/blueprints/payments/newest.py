@@ -21,6 +21,7 @@ MOST = 5
 class Newest:
     """The newest payments of one customer, and where the others are."""
 
+    customer_id: int
     rows: list[Any]
     invoices: dict[tuple[int, int], list[int]]
     not_due: dict[tuple[int, int], NotDue]
@@ -62,6 +63,7 @@ def newest_of(customer_id: int, *, is_closed: bool = False) -> Newest | None:
     may_write = can(Permission.PAYMENT_WRITE) and not is_closed
     shown = [(row.customer_id, row.id) for row in rows]
     return Newest(
+        customer_id,
         rows,
         payments.invoices_of(session, shown),
         payments.not_due_of(session, shown),

@@ -12,7 +12,6 @@ from creditapp.blueprints.payments.forms import PaymentForm
 from creditapp.blueprints.payments.words import done_words, plan_words
 from creditapp.db import db, transact
 from creditapp.errors import (
-    CustomerClosedError,
     DomainError,
     InvoiceNotFoundError,
     InvoiceStateError,
@@ -48,7 +47,7 @@ def create() -> ResponseReturnValue:
     if customer is None:
         return _choose()
     if request.form.get("act") != RECORD and customer.status not in customers.BY_HAND:
-        raise CustomerClosedError(customer.id)
+        raise customer.closed_error
     form = PaymentForm(data=_prefilled(customer))
     if request.method == "GET" or not form.validate() or request.form.get("act") == EDIT:
         return _form(form, customer)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask import request, url_for
 from flask_login import current_user
+from sqlalchemy import literal
 
 from creditapp.blueprints.invoices.newest import newest_of
 from creditapp.blueprints.payments import newest as payments
@@ -16,10 +17,11 @@ from creditapp.blueprints.users.forms import BY_HAND, AdjustCreditForm
 from creditapp.blueprints.users.menu import menu_of
 from creditapp.blueprints.users.referred import read_referral
 from creditapp.blueprints.users.subscribed import read_subscribed
+from creditapp.columns import UtcDateTime, from_microseconds, to_microseconds
 from creditapp.db import db
 from creditapp.models import CreditEntry
 from creditapp.permissions import Permission, can
-from creditapp.queries import authority, entries, lots, upcoming
+from creditapp.queries import authority, entries, lots, merged, upcoming
 from creditapp.queries.customers import Profile
 from creditapp.queries.search import typed_text
 from creditapp.web import charts, lists, urls
@@ -41,6 +43,18 @@ COLUMNS = (
     Column("Balance after", numeric=True),
     Column("Entry"),
 )
+
+
+def _moment_key(values: Sequence[Any]) -> Sequence[Any]:
+    """Read when an entry was posted, whose it is, and its number."""
+    microseconds, customer_id, seq = values
+    posted_at = literal(from_microseconds(urls.whole(microseconds)), UtcDateTime())
+    return posted_at, urls.whole(customer_id), urls.whole(seq)
+
+
+_ENTRY = CreditEntry.__table__.c
+_BY_MOMENT = Sort((_ENTRY.posted_at, _ENTRY.customer_id, _ENTRY.seq), descending=True, read=_moment_key)
+"""How several customers who are one by now are told as one story."""
 _BY_SEQ = Sort((CreditEntry.__table__.c.seq,), descending=True, read=urls.each(urls.whole))
 
 
@@ -61,6 +75,7 @@ def render_customer(
     session, path = db.session(), url_for("users.show", customer_id=customer.id)
     moment = datetime.now(UTC)
     folded = request.args.get("folded") == "1"
+    kept = {"merged": 1 if customer.merged_into_id else None}
     rules = authority.of_role(session, current_user.role)
     spendable = lots.usable(session, customer.id, moment)
     history_args = {"folded": 1 if folded else None}
@@ -70,19 +85,20 @@ def render_customer(
         status=status,
         crumbs=[("Admin", None), ("Users", url_for("users.index")), (customer.name, None)],
         customer=customer,
+        absorbed=merged.family_of(session, customer.id)[1:],
         menu_items=menu_of(customer),
         usable=spendable,
         next_day=last_day(spendable.next_at) if spendable.next_at else None,
         figure=_course(customer, moment),
         limit_words=limit_words(rules),
         as_of=_as_of(customer, request.args),
-        history=history_page(customer, request.args, path, folded=folded),
+        history=history_page(customer, request.args, path, kept, folded=folded),
         columns=COLUMNS,
         folded=folded,
         path=path,
         entry_path=url_for("users.adjust", customer_id=customer.id),
         export_url=_export_url(customer.id, history_args),
-        fold_url=_fold_url(customer.id, path, folded=folded),
+        fold_url=_fold_url(customer.id, path, kept, folded=folded),
         way_out=way_out or WayOut(),
         referral=read_referral(customer),
         subscribed=read_subscribed(customer, request.args),
@@ -111,22 +127,31 @@ def last_day(expires_at: datetime) -> str:
     return local_day(expires_at - timedelta(microseconds=1))
 
 
-def history_page(customer: Profile, args: Mapping[str, str], path: str, *, folded: bool) -> Page:
-    """Return the page of entries the URL asks for, newest first."""
+def history_page(
+    customer: Profile, args: Mapping[str, str], path: str, kept: Mapping[str, Any], *, folded: bool
+) -> Page:
+    """Return the page of entries the URL asks for, newest first; with those of who was merged into the customer."""
     session = db.session()
-    cursor = lists.read_cursor(args, _BY_SEQ)
-    inner = lists.select_page(entries.select_history(customer.id, folded=folded), _BY_SEQ, cursor).subquery()
+    absorbed = merged.family_of(session, customer.id)[1:]
+    sort = _BY_MOMENT if absorbed else _BY_SEQ
+    cursor = lists.read_cursor(args, sort)
+    wanted = entries.select_history(customer.id, folded=folded, absorbed=absorbed)
+    inner = lists.select_page(wanted, sort, cursor).subquery()
     forwards = cursor is not None and cursor.backwards
-    order = inner.c.seq.asc() if forwards else inner.c.seq.desc()
-    rows = session.execute(entries.select_history_rows(inner).order_by(order))
+    order = [column.asc() if forwards else column.desc() for column in sort.columns]
+    rows = session.execute(entries.select_history_rows(inner).order_by(*order))
     return lists.make_page(
         rows.all(),
         cursor,
-        key_of=lambda row: (row.seq,),
-        url=lambda **place: lists.link(path, {"folded": 1 if folded else None, **place}, "history"),
+        key_of=_moment_of if absorbed else lambda row: (row.seq,),
+        url=lambda **place: lists.link(path, {**kept, "folded": 1 if folded else None, **place}, "history"),
         noun="entries",
-        total=None if folded else lists.counted(customer.entries),
+        total=None if folded or absorbed else lists.counted(customer.entries),
     )
+
+
+def _moment_of(row: Any) -> tuple[int, int, int]:  # noqa: ANN401  (a row)
+    return to_microseconds(row.posted_at), row.customer_id, row.seq
 
 
 def _course(customer: Profile, moment: datetime) -> Steps:
@@ -159,11 +184,11 @@ def _export_url(customer_id: int, args: Mapping[str, Any]) -> str | None:
     return lists.link(url_for("users.export_history", customer_id=customer_id), args)
 
 
-def _fold_url(customer_id: int, path: str, *, folded: bool) -> str | None:
+def _fold_url(customer_id: int, path: str, kept: Mapping[str, Any], *, folded: bool) -> str | None:
     """Return the link that hides what came to nothing, or shows it again; None where there is nothing to hide."""
     if not entries.has_reversals(db.session(), customer_id):
         return None
-    return lists.link(path, {"folded": None if folded else 1}, "history")
+    return lists.link(path, {**kept, "folded": None if folded else 1}, "history")
 
 
 def _short(moment: datetime) -> str:

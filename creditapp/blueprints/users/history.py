@@ -11,8 +11,9 @@ from flask.typing import ResponseReturnValue
 from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.db import snapshot
+from creditapp.models import CreditEntry
 from creditapp.permissions import Permission, requires
-from creditapp.queries import entries
+from creditapp.queries import entries, merged
 from creditapp.services import ledger
 from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.filters import plain, utc
@@ -36,11 +37,14 @@ def export_history(customer_id: int) -> ResponseReturnValue:
 
 def _lines(customer_id: int, *, folded: bool) -> Iterator[tuple[Any, ...]]:
     with snapshot() as session:
-        wanted = entries.select_history(customer_id, folded=folded).subquery()
-        statement = entries.select_history_rows(wanted).order_by(wanted.c.seq.desc())
+        absorbed = merged.family_of(session, customer_id)[1:]
+        wanted = entries.select_history(customer_id, folded=folded, absorbed=absorbed).subquery()
+        e = CreditEntry
+        order = (e.posted_at.desc(), e.customer_id.desc(), e.seq.desc()) if absorbed else (e.seq.desc(),)
+        statement = entries.select_history_rows(wanted).order_by(*order)
         for row in session.execute(statement.execution_options(yield_per=1000)):
             yield (
-                ledger.reference(customer_id, row.seq),
+                ledger.reference(row.customer_id, row.seq),
                 utc(row.posted_at),
                 row.effective_on.isoformat(),
                 row.description,
@@ -51,6 +55,6 @@ def _lines(customer_id: int, *, folded: bool) -> Iterator[tuple[Any, ...]]:
                 row.customer_note,
                 row.ticket_ref,
                 row.staff_name or row.actor.capitalize(),
-                ledger.reference(customer_id, row.reversed_seq) if row.reversed_seq else None,
-                ledger.reference(customer_id, row.reversed_by) if row.reversed_by else None,
+                ledger.reference(row.customer_id, row.reversed_seq) if row.reversed_seq else None,
+                ledger.reference(row.customer_id, row.reversed_by) if row.reversed_by else None,
             )

@@ -14,7 +14,7 @@ from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import AUTOMATIC_CHOICES, AdjustCreditForm, CustomerForm, automatic_choice
 from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page
 from creditapp.db import snapshot, transact
-from creditapp.errors import CustomerClosedError, DomainError, StaleFormError
+from creditapp.errors import DomainError, StaleFormError
 from creditapp.models import CustomerStatus
 from creditapp.permissions import Permission, can, requires
 from creditapp.queries import customers as queries
@@ -90,8 +90,11 @@ def create() -> ResponseReturnValue:
 @bp.route("/admin/users/<id:customer_id>")
 @requires(Permission.CUSTOMER_READ)
 def show(customer_id: int) -> ResponseReturnValue:
-    form = AdjustCreditForm() if can(Permission.CREDIT_ADJUST) else None
-    return render_customer(profile_or_404(customer_id), form)
+    customer = profile_or_404(customer_id)
+    if customer.merged_into_id is not None and request.args.get("merged") != "1":
+        return _to_survivor(customer, customer.merged_into_id)
+    form = AdjustCreditForm() if can(Permission.CREDIT_ADJUST) and customer.merged_into_id is None else None
+    return render_customer(customer, form)
 
 
 @bp.route("/admin/users/<id:customer_id>/edit", methods=["GET", "POST"])
@@ -99,7 +102,7 @@ def show(customer_id: int) -> ResponseReturnValue:
 def edit(customer_id: int) -> ResponseReturnValue:
     customer = profile_or_404(customer_id)
     if customer.status not in customers.BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise customer.closed_error
     form = CustomerForm(obj=customer, data={"automatic": automatic_choice(customer.automatic_credit)})
     status, saved = 200, None
     if form.validate_on_submit():
@@ -115,6 +118,13 @@ def edit(customer_id: int) -> ResponseReturnValue:
             return redirect(url_for("users.show", customer_id=customer_id))
     crumbs = _crumbs("Edit", (customer.name, url_for("users.show", customer_id=customer_id)))
     return render_page("users/edit.html", form, status=status, customer=customer, saved=saved, crumbs=crumbs)
+
+
+def _to_survivor(customer: Profile, survivor_id: int) -> ResponseReturnValue:
+    """Go to whom the customer was merged into, and say so there, with the way to the page as it was left."""
+    own_url = url_for("users.show", customer_id=customer.id, merged=1)
+    notify(f"User #{customer.id} was merged into this one.", links=[("Its own history", own_url)])
+    return redirect(url_for("users.show", customer_id=survivor_id))
 
 
 def _crumbs(here: str, *between: tuple[str, str]) -> list[tuple[str, str | None]]:

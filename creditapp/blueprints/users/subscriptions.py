@@ -9,7 +9,7 @@ from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.subscription_forms import CancelForm, NewSubscriptionForm, SubscriptionForm
 from creditapp.db import db, transact
-from creditapp.errors import CustomerClosedError, DomainError, StaleFormError, SubscriptionCancelledError
+from creditapp.errors import DomainError, StaleFormError, SubscriptionCancelledError
 from creditapp.models import Cycle
 from creditapp.permissions import Permission, requires
 from creditapp.queries import products
@@ -130,7 +130,7 @@ def cancel_subscription(customer_id: int, subscription_id: int) -> ResponseRetur
 def _open_customer(customer_id: int) -> Profile:
     customer = profile_or_404(customer_id)
     if customer.status not in customers.BY_HAND:
-        raise CustomerClosedError(customer_id)
+        raise customer.closed_error
     return customer
 
 
