@@ -5,6 +5,7 @@ A new route without a line here fails, and so does a line that the application d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from creditapp.db import Base, db
 from creditapp.models import AuditDetails, AuditRow, Role
-from creditapp.permissions import ROLES, Permission
+from creditapp.permissions import ROLES, SIGNED_IN, Permission
 from tests.browser import Browser
 from tests.factories import (
     give,
@@ -50,6 +51,7 @@ CLIENT: frozenset[Role] = frozenset()
 MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("auth.home", "GET"): PUBLIC,
     ("auth.healthy", "GET"): PUBLIC,
+    ("health.ready", "GET"): PUBLIC,
     ("auth.sign_in", "GET"): PUBLIC,
     ("auth.sign_in", "POST"): PUBLIC,
     ("auth.sign_out", "POST"): EVERYBODY,
@@ -267,6 +269,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("payments.void", "GET"): ADMIN,
     ("payments.void", "POST"): ADMIN,
     ("users.transactions", "GET"): EVERYBODY,
+    ("users.delete_customer", "GET"): ADMIN,
+    ("users.delete_customer", "POST"): ADMIN,
     ("users.export_transactions", "GET"): EXPORTERS,
     ("suspense.index", "GET"): EVERYBODY,
     ("suspense.show", "GET"): EVERYBODY,
@@ -491,6 +495,64 @@ def test_a_permission_taken_by_mistake_is_found(app: Flask, monkeypatch: pytest.
     assert found == [("users.set_balance", "GET", "no")]
 
 
+@pytest.mark.parametrize(
+    ("declared", "visitor", "got"),
+    [(SIGNED_IN, Role.AGENT, "yes"), ("public", ANONYMOUS, "yes"), (None, Role.ADMIN, "no")],
+)
+def test_a_declaration_taken_off_a_view_is_found(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, declared: str | None, visitor: Role | str, got: str
+) -> None:
+    view = app.view_functions["settings.limits"]
+
+    def undeclared(**values: Any) -> Any:  # noqa: ANN401  (what the view takes and answers)
+        return view(**values)
+
+    undeclared.__permission__ = declared  # type: ignore[attr-defined]
+    monkeypatch.setitem(app.view_functions, "settings.limits", undeclared)
+
+    assert mismatches(app, visitor, methods=("GET",)) == [("settings.limits", "GET", got)]
+
+
+def test_a_customer_opens_the_client_area_and_nothing_else(app: Flask) -> None:
+    client = make_client(1000)
+    browser, urls = Browser(app), addresses(app, customer_id=client.id)
+    browser.enter(client)
+    found = []
+
+    for (endpoint, method), allowed in MATRIX.items():
+        wanted = "yes" if allowed is PUBLIC or allowed is CLIENT else "sign in"
+        got = verdict(browser, urls[endpoint], method)
+        if got != wanted:
+            found.append((endpoint, method, got))
+        if endpoint == "account.sign_out":
+            browser.enter(client)
+
+    assert found == []
+
+
+def test_what_is_anothers_is_to_a_customer_as_if_it_were_not_there(app: Flask) -> None:
+    client, other = make_client(1000), make_client(1000)
+    mine, anothers = (addresses(app, customer_id=one.id) for one in (client, other))
+    missing = addresses(app, missing=True)
+    browser = Browser(app)
+    browser.enter(client)
+    token = dict(browser.open("/account/profile").forms[-1].values)["csrf_token"]
+    owned = [name for name in mine if name.startswith("account.") and mine[name] != anothers[name]]
+    owned.remove("account.order")  # products are everybody's
+    assert len(owned) >= 4, owned
+
+    def answer(url: str, method: str) -> tuple[int, str]:
+        sent = browser.client.open(url, method=method, data={"csrf_token": token} if method == "POST" else None)
+        digits = url.rpartition("invoices/")[2].partition("/")[0]
+        return sent.status_code, re.sub(r"csrf_token.*?>", "", sent.text.replace(url, "").replace(digits, "N"))
+
+    for endpoint, method in MATRIX:
+        if endpoint in owned:
+            assert answer(anothers[endpoint], method) == answer(missing[endpoint], method), endpoint
+            assert answer(anothers[endpoint], method)[0] == 404, endpoint
+            assert browser.client.open(mine[endpoint], method="GET").status_code in {200, 303, 405}, endpoint
+
+
 def test_a_view_without_a_declaration_keeps_the_application_from_starting(app: Flask) -> None:
     from creditapp.permissions import init_permissions  # noqa: PLC0415  (what this test alone calls)
 
@@ -579,6 +641,20 @@ def test_only_asking_about_an_export_is_not_written_down(app: Flask) -> None:
 
     for name in EXPORTS - {"batches.export_refused"}:  # of a file, of which there is none
         assert browser.client.head(urls[name]).status_code == 200, name
+
+    assert dump() == before
+
+
+def test_a_customer_who_looks_changes_nothing(app: Flask) -> None:
+    client = make_client(1000)
+    browser, urls = Browser(app), addresses(app, customer_id=client.id)
+    browser.enter(client)
+    before = dump()
+
+    for endpoint, method in MATRIX:
+        if endpoint.startswith("account.") and method == "GET":
+            for _twice in range(2):
+                browser.client.get(urls[endpoint])
 
     assert dump() == before
 

@@ -54,6 +54,8 @@ class Profile:
     frozen_at: datetime | None
     frozen_reason: str | None
     automatic_credit: bool | None
+    erased_at: datetime | None
+    """When the customer was deleted."""
 
     @property
     def closed_error(self) -> CustomerClosedError:
@@ -151,6 +153,7 @@ def _select_profile() -> Select[*tuple[Any, ...]]:
     return (
         select(c.id, c.name, c.company, c.email, c.external_id, c.status, c.joined_on, c.version, c.merged_into_id)
         .add_columns(a.balance_minor, a.entry_seq, a.changed_at, a.frozen_at, a.frozen_reason, c.automatic_credit)
+        .add_columns(c.erased_at)
         .join(a, a.customer_id == c.id)
         .where(c.id == bindparam("its_id"))
     )
