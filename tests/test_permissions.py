@@ -217,6 +217,8 @@ MATRIX: dict[tuple[str, str], frozenset[Role] | None] = {
     ("users.transfer", "POST"): LEADERS,
     ("users.take_transfer_back", "GET"): LEADERS,
     ("users.take_transfer_back", "POST"): LEADERS,
+    ("users.merge", "GET"): ADMIN,
+    ("users.merge", "POST"): ADMIN,
     ("users.freeze", "GET"): LEADERS,
     ("users.freeze", "POST"): LEADERS,
     ("users.release", "GET"): LEADERS,
@@ -524,8 +526,6 @@ def test_a_customer_opens_the_client_area_and_nothing_else(app: Flask) -> None:
         got = verdict(browser, urls[endpoint], method)
         if got != wanted:
             found.append((endpoint, method, got))
-        if endpoint == "account.sign_out":
-            browser.enter(client)
 
     assert found == []
 
@@ -543,8 +543,7 @@ def test_what_is_anothers_is_to_a_customer_as_if_it_were_not_there(app: Flask) -
 
     def answer(url: str, method: str) -> tuple[int, str]:
         sent = browser.client.open(url, method=method, data={"csrf_token": token} if method == "POST" else None)
-        digits = url.rpartition("invoices/")[2].partition("/")[0]
-        return sent.status_code, re.sub(r"csrf_token.*?>", "", sent.text.replace(url, "").replace(digits, "N"))
+        return sent.status_code, re.sub(r"\d+", "N", sent.text.partition("<main")[2])
 
     for endpoint, method in MATRIX:
         if endpoint in owned:
@@ -630,7 +629,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, endpoint: str) -> 
     for token in (None, "", "forged", "x" * 300):
         sent = fields if token is None else {**fields, "csrf_token": token}
         response = browser.client.post(url, data=sent)
-        assert response.status_code in {303, 422}, (token, response.status_code)
+        assert response.status_code in {303, 409, 422}, (token, response.status_code)
 
     assert dump() == before
 

@@ -11,6 +11,7 @@ def register_blueprints(app: Flask) -> None:
         auth,
         batches,
         credits,
+        health,
         imports,
         incidents,
         invoices,
@@ -33,5 +34,5 @@ def register_blueprints(app: Flask) -> None:
     at_the_desk = (auth, users, imports, credits, invoices, orders, payments, products, mails, settings, search)
     for blueprint in (*at_the_desk, refunds, promos, audit, staff, profile, account):
         app.register_blueprint(blueprint.bp)
-    for blueprint in (incidents, batches, suspense, sandbox, webhooks):
+    for blueprint in (incidents, batches, suspense, sandbox, webhooks, health):
         app.register_blueprint(blueprint.bp)

@@ -32,6 +32,8 @@ View = Callable[..., ResponseReturnValue]
 
 EXPORTS = "30 per minute"
 IMPORTS = "20 per minute"
+SEARCHES = "120 per minute"
+"""Of the box that searches everything: two a second are more than anybody types."""
 _SIGNED_IN = 302
 """Whoever gets in is sent on."""
 

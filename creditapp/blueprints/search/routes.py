@@ -12,12 +12,14 @@ from creditapp.queries.search import Found
 from creditapp.web.filters import visible
 from creditapp.web.lists import Column
 from creditapp.web.pages import render_page
+from creditapp.web.throttle import SEARCHES, limiter
 
 COLUMNS = (Column("Customer"), Column("Email"), Column("Status"), Column("Balance", numeric=True))
 
 
 @bp.route("/admin/search")
 @requires(Permission.CUSTOMER_READ)
+@limiter.limit(SEARCHES)
 def find() -> ResponseReturnValue:
     typed = search.typed_text(request.args.get("q", ""))
     found = search.find(
