@@ -19,7 +19,7 @@ def test_credit_is_moved_after_both_balances_were_shown_and_can_be_taken_back(br
     page = browser.submit(asks, form="Search", q="nguyen")
     assert urlsplit(page.url).query == f"customer={taker}"
     shown = browser.submit(page, form="Show amounts", amount="10")
-    assert "Brigid Nolan $25.00, then $15.00 Nadia Nguyen $7.00, then $17.00" in shown.text
+    assert f"From #{giver} $25.00, then $15.00 To #{taker} $7.00, then $17.00" in shown.text
     assert balance_of(taker) == 700
     refused = browser.submit(shown, form="Transfer", amount="25.01", note="They are sisters")
     assert refused.status == 422
