@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import abort
+from flask import abort, request
 
 from creditapp.db import db
 from creditapp.models import InvoiceStatus
-from creditapp.queries import customers, invoice
+from creditapp.queries import customers, invoice, merged
 from creditapp.queries.customers import Profile
 from creditapp.queries.invoice import InvoiceFacts
+from creditapp.web import urls
 from creditapp.web.clients import current_client
 
 
@@ -18,6 +19,22 @@ def own_profile() -> Profile:
     if found is None:
         abort(404)
     return found
+
+
+def earlier_accounts() -> list[int]:
+    """Return the accounts that were merged into that of the customer who asks."""
+    return merged.family_of(db.session(), current_client().id)[1:]
+
+
+def own_or_earlier_or_404() -> int:
+    """Return the account that `?of=` names, the customer's own where it names none. Another's is not there."""
+    typed = request.args.get("of", "")
+    if not typed:
+        return current_client().id
+    named = urls.number(typed)
+    if named is None or named not in earlier_accounts():
+        abort(404)
+    return named
 
 
 def own_invoice_or_404(invoice_id: int) -> InvoiceFacts:

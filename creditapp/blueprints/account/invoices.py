@@ -88,7 +88,8 @@ def invoice_context(facts: InvoiceFacts) -> dict[str, Any]:
 
 def _page() -> Page:
     cursor = lists.read_cursor(request.args, _BY_NUMBER)
-    found = db.session.execute(lists.select_page(account.select_invoices(db.session(), current_client().id), _BY_NUMBER, cursor))
+    wanted = account.select_invoices(db.session(), current_client().id)
+    found = db.session.execute(lists.select_page(wanted, _BY_NUMBER, cursor))
     path = url_for("account.invoices")
     return lists.make_page(
         found.all(),

@@ -10,13 +10,13 @@ from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.account import bp
-from creditapp.blueprints.account.finding import own_profile
+from creditapp.blueprints.account.finding import earlier_accounts, own_or_earlier_or_404, own_profile
 from creditapp.blueprints.account.words import plain as words_of
 from creditapp.blueprints.invoices.detail import is_overdue
 from creditapp.db import db, snapshot
 from creditapp.models import CreditEntry
 from creditapp.permissions import customer_only
-from creditapp.queries import account, lots, upcoming
+from creditapp.queries import account, customers, lots, upcoming
 from creditapp.queries.customers import Profile
 from creditapp.services import ledger
 from creditapp.web import lists
@@ -67,12 +67,16 @@ def home() -> ResponseReturnValue:
 @bp.route("/credit")
 @customer_only
 def credit() -> ResponseReturnValue:
-    customer = own_profile()
-    path = url_for("account.credit")
+    account_id, own_id = own_or_earlier_or_404(), current_client().id
+    of = None if account_id == own_id else account_id
     return render_page(
         "account/credit.html",
-        customer=customer,
-        page=_page(customer, request.args, path),
+        customer=own_profile(),
+        account_id=account_id,
+        of=of,
+        earlier=earlier_accounts(),
+        page=_page(account_id, of, request.args, url_for("account.credit")),
+        export_url=url_for("account.export_credit", of=of),
         columns=COLUMNS,
         words_of=words_of,
         reference=ledger.reference,
@@ -83,7 +87,7 @@ def credit() -> ResponseReturnValue:
 @customer_only
 @limiter.limit(EXPORTS)
 def export_credit() -> ResponseReturnValue:
-    return csv_response("credit.csv", HEADINGS, _lines(current_client().id))
+    return csv_response("credit.csv", HEADINGS, _lines(own_or_earlier_or_404()))
 
 
 def last_day(expires_at: datetime) -> str:
@@ -102,18 +106,19 @@ def _next_invoice(customer: Profile, spendable: lots.Usable) -> upcoming.Upcomin
     )
 
 
-def _page(customer: Profile, args: Mapping[str, str], path: str) -> Page:
+def _page(account_id: int, of: int | None, args: Mapping[str, str], path: str) -> Page:
+    found = customers.find_profile(db.session(), account_id)
     cursor = lists.read_cursor(args, _BY_SEQ)
-    inner = lists.select_page(account.select_entries(customer.id), _BY_SEQ, cursor).subquery()
+    inner = lists.select_page(account.select_entries(account_id), _BY_SEQ, cursor).subquery()
     forwards = cursor is not None and cursor.backwards
     order = inner.c.seq.asc() if forwards else inner.c.seq.desc()
     return lists.make_page(
         db.session.execute(account.select_entry_rows(inner).order_by(order)).all(),
         cursor,
         key_of=lambda row: (row.seq,),
-        url=lambda **place: lists.link(path, place),
+        url=lambda **place: lists.link(path, {"of": of, **place}),
         noun="changes",
-        total=lists.counted(customer.entries),
+        total=lists.counted(found.entries if found else 0),
     )
 
 

@@ -9,7 +9,7 @@ from flask import abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.account import bp
-from creditapp.blueprints.account.finding import own_profile
+from creditapp.blueprints.account.finding import earlier_accounts, own_or_earlier_or_404, own_profile
 from creditapp.blueprints.account.words import plain as words_of
 from creditapp.db import db
 from creditapp.permissions import customer_only
@@ -37,21 +37,25 @@ _MONTH = re.compile(r"(?P<year>20[0-9]{2})-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 @bp.route("/statement")
 @customer_only
 def statement() -> ResponseReturnValue:
-    months = account_statement.months(db.session(), current_client().id, current_panel().today())
+    account_id = own_or_earlier_or_404()
+    months = account_statement.months(db.session(), account_id, current_panel().today())
     chosen = _asked_month(months)
     place = months.index(chosen)
     return render_page(
         "account/statement.html",
         customer=own_profile(),
-        statement=_read(chosen),
+        statement=_read(account_id, chosen),
+        account_id=account_id,
+        of=_of(account_id),
+        earlier=earlier_accounts(),
         columns=COLUMNS,
         words_of=words_of,
         reference=ledger.reference,
         months=[(f"{one:%Y-%m}", f"{one:%B %Y}") for one in months],
         chosen=f"{chosen:%Y-%m}",
-        newer_url=_url(months[place - 1]) if place else None,
-        older_url=_url(months[place + 1]) if place + 1 < len(months) else None,
-        pdf_url=_url(chosen, "account.statement_pdf") if pdf.is_available() else None,
+        newer_url=_url(account_id, months[place - 1]) if place else None,
+        older_url=_url(account_id, months[place + 1]) if place + 1 < len(months) else None,
+        pdf_url=_url(account_id, chosen, "account.statement_pdf") if pdf.is_available() else None,
     )
 
 
@@ -61,20 +65,27 @@ def statement() -> ResponseReturnValue:
 def statement_pdf() -> ResponseReturnValue:
     if not pdf.is_available():
         abort(404)
-    months = account_statement.months(db.session(), current_client().id, current_panel().today())
+    account_id = own_or_earlier_or_404()
+    months = account_statement.months(db.session(), account_id, current_panel().today())
     chosen = _asked_month(months)
     return pdf.pdf_response(
         "account/paper/statement.html",
         f"statement-{chosen:%Y-%m}.pdf",
         customer=own_profile(),
-        statement=_read(chosen),
+        statement=_read(account_id, chosen),
+        account_id=account_id,
         words_of=words_of,
         reference=ledger.reference,
     )
 
 
-def _read(month: date) -> Statement:
-    return account_statement.read(db.session(), current_client().id, month)
+def _read(account_id: int, month: date) -> Statement:
+    return account_statement.read(db.session(), account_id, month)
+
+
+def _of(account_id: int) -> int | None:
+    """Return how a URL names the account: not at all where it is the customer's own."""
+    return None if account_id == current_client().id else account_id
 
 
 def _asked_month(months: list[date]) -> date:
@@ -89,5 +100,5 @@ def _asked_month(months: list[date]) -> date:
     return asked
 
 
-def _url(month: date, endpoint: str = "account.statement") -> str:
-    return lists.link(url_for(endpoint), {"month": f"{month:%Y-%m}"})
+def _url(account_id: int, month: date, endpoint: str = "account.statement") -> str:
+    return lists.link(url_for(endpoint), {"of": _of(account_id), "month": f"{month:%Y-%m}"})

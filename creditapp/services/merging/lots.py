@@ -26,7 +26,6 @@ Terms = tuple[str, datetime | None]
 class Arrived:
     """What has been moved, as the survivor has it now: from which lots something can be used again; minor units."""
 
-    moved_minor: int = 0
     lots: dict[Terms, list[list[int]]] = field(default_factory=dict)
     """By class and expiry: the number of each lot, and what is still to be used of it."""
 
@@ -78,7 +77,6 @@ def move(chunk: Chunk, giver_id: int, taker_id: int, *, by: Actor) -> Arrived:
         )
         chunk.post(giver_id, out)
         arrived.lots.setdefault(terms, []).append([chunk.post(taker_id, into).seq, amount_minor])
-        arrived.moved_minor += amount_minor
     return arrived
 
 

@@ -35,7 +35,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge came to: minor units moved, and how many open invoices and live subscriptions went along.
+    """What a merge came to: the balance that moved, and how many open invoices and live subscriptions went along.
+
+    Credit that is on open invoices is on them again, and counts for none of it; minor units.
 
     `replayed`: it had been done before under the same key, and the counts are not told again.
     """
@@ -82,6 +84,7 @@ def merge(
     for person in (giver, taker):
         _check(person, chunk.accounts[person.id], (seen or {}).get(person.id))
     balances = {f"balance_minor_{each}": chunk.accounts[each].balance_minor for each in (customer_id, into)}
+    moved_minor = chunk.accounts[customer_id].balance_minor
     today = chunk.panel.day_of(now(session))
     subscriptions = belongings.move_subscriptions(session, customer_id, into, today)
     moving = bills.leave(session, chunk, customer_id, into, by=by)
@@ -98,13 +101,13 @@ def merge(
     after = {
         "merged_into": into,
         "external_id": giver.external_id,
-        "moved_minor": arrived.moved_minor,
+        "moved_minor": moved_minor,
         "invoices": invoice_ids,
         "subscriptions": subscriptions,
         "log_in_was": log_in,
     }
     audit.record(session, Action.CUSTOMER_MERGED, by, "customer", customer_id, before=balances, after=after)
-    return Merged(customer_id, into, arrived.moved_minor, len(moving), subscriptions)
+    return Merged(customer_id, into, moved_minor, len(moving), subscriptions)
 
 
 def _lock_people(session: Session, *customer_ids: int) -> list[Row[Any]]:
