@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from creditapp.blueprints.staff import bp
+from creditapp.blueprints.staff.buttons import buttons_of
 from creditapp.blueprints.staff.finding import person_or_404
 from creditapp.blueprints.staff.forms import InvitationForm, RolesForm, StaffForm
 from creditapp.db import db, transact
@@ -21,7 +22,6 @@ from creditapp.queries.staff import Act, StaffFacts
 from creditapp.services import staff_access
 from creditapp.services.sign_in import IDLE_MAX
 from creditapp.web.fields import refuse_form
-from creditapp.web.forms import BareForm
 from creditapp.web.lists import Column
 from creditapp.web.notices import notify
 from creditapp.web.own_sessions import own_sessions
@@ -114,8 +114,8 @@ def show_person(person: StaffFacts, link: str | None = None) -> ResponseReturnVa
         person=person,
         link=link,
         may_edit=may_edit,
+        buttons=buttons_of(person) if may_edit else [],
         is_self=person.id == current_user.id,
-        button_form=BareForm(sent=False),
         codes_left=queries.count_recovery_codes(db.session(), person.log_in_id),
         sessions=own_sessions(person.log_in_id, "", idle_max=IDLE_MAX),
         session_columns=SESSION_COLUMNS,
