@@ -21,7 +21,7 @@ from creditapp.db import snapshot, transact_at
 from creditapp.models import CreditEntry, Customer, Role, Staff
 from creditapp.services import actor, audit, customers, imports, ledger
 from creditapp.services.audit import Action
-from creditapp.services.demo import client, codes, gateways, mail, outages, sign_ins, words
+from creditapp.services.demo import client, codes, gateways, mail, mergers, outages, partings, sign_ins, words
 from creditapp.services.demo.acts import carry_out
 from creditapp.services.demo.business import Business
 from creditapp.services.demo.calendar import Calendar
@@ -100,9 +100,12 @@ def install(
     if business is not None:
         codes.play(ends, by=business.by)
         outages.suffer(ends, by=business.by)
+        partings.play(ends, by=admin)
+        mergers.play(ends, by=admin)
     gateways.create(ends)
     transact_at(ends, client.create, instance)
     transact_at(ends, mail.create)
+    transact_at(ends, sign_ins.invite_somebody, by=admin)
     return posted
 
 
