@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -14,16 +16,20 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask_limiter.util import get_qualified_name
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from creditapp.config import Config
+from creditapp import create_app
+from creditapp.config import Config, ConfigError
 from creditapp.db import db, transact
-from creditapp.models import Customer, Role
+from creditapp.models import CreditEntry, Customer, Role
+from creditapp.services import verification
 from creditapp.web import lists
 from creditapp.web.throttle import limiter
 from tests.bad_inputs import Troublemaker
 from tests.browser import Browser
-from tests.factories import make_client, make_customer, make_staff
+from tests.conftest import Databases
+from tests.factories import give, make_client, make_customer, make_staff
 from tests.services.tampering import lift_guards
 from tests.test_permissions import MATRIX, addresses, dump
 
@@ -247,6 +253,54 @@ def test_without_the_guards_of_history_the_desk_is_not_ready(app: Flask) -> None
         lift_guards(connection)
 
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "not ready\n")
+
+
+@pytest.mark.parametrize("key", ["", "short", "changeme", "x" * 31])
+@pytest.mark.parametrize("name", ["CREDITAPP_SECRET_KEY", "CREDITAPP_LEDGER_KEY"])
+def test_a_key_that_is_short_or_an_example_keeps_the_desk_from_starting(tmp_path: Path, name: str, key: str) -> None:
+    environment = {"CREDITAPP_INSTANCE": str(tmp_path), name: key}
+    if key:
+        with pytest.raises(ConfigError, match=name):
+            Config.from_environment(environment)
+        return
+
+    first, second = Config.from_environment(environment), Config.from_environment(environment)
+
+    assert len(first.secret_key) >= 43  # made at the first start, and kept
+    assert (first.secret_key, first.ledger_key) == (second.secret_key, second.ledger_key)
+
+
+def test_debugging_is_never_on(app: Flask) -> None:
+    asked = re.compile(r"debug\s*=\s*True|app\.run\(|FLASK_DEBUG")
+
+    assert not app.debug
+    assert not any(asked.search(path.read_text()) for path in [*(ROOT / "creditapp").rglob("*.py"), ROOT / "app.py"])
+
+
+def test_a_restored_backup_is_proved_whole(app: Flask, databases: Databases, tmp_path: Path) -> None:
+    give(make_customer(500), -100)
+    backup = tmp_path / "backup.db"
+    with closing(sqlite3.connect(str(db.engine.url.database))) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    give(make_customer(), 700)
+
+    restored = create_app(databases.config(f"sqlite:///{backup}"))
+    with restored.app_context():
+        assert verification.report() == []
+        assert db.session.execute(select(func.count()).select_from(CreditEntry)).scalar_one() == 2
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_this_page_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    named = re.findall(r"([\w/]+\.py)(?:::(\w+))?", "".join(line for line in page.splitlines() if "test_" in line))
+    held = [(path, name) for path, name in named if Path(path).name.startswith("test_")]
+
+    assert len(held) > 80
+    for path, name in held:
+        assert f"def {name}" in (ROOT / "tests" / path).read_text(), (path, name)
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 50))
 
 
 def test_the_only_way_out_of_a_form_is_a_field_it_lists() -> None:
