@@ -198,6 +198,11 @@ def callbacks(stage: Stage, _engine: str, count: int) -> Trial:
     return _suite(stage, "callbacks", count, tests, CALLBACKS_FORGED=count, ORDERS_TOLD=ORDERS)
 
 
+def bad_inputs(stage: Stage, _engine: str, count: int) -> Trial:
+    """Nonsense for every route, on both engines: the suite's test, in full."""
+    return _suite(stage, "bad inputs", 2 * count, ["tests/test_bad_inputs.py"], BAD_INPUTS=count)
+
+
 def _suite(stage: Stage, name: str, count: int, tests: Sequence[str], **sizes: int) -> Trial:
     """Run tests of the suite at another size, on the stage's own PostgreSQL."""
     words = {"TEST_DATABASE_URL": stage.server.url} | {name: str(size) for name, size in sizes.items()}
@@ -302,6 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--merges", type=int, default=1_000, help="of two customers each, with all else in flight")
     parser.add_argument("--invoices", type=int, default=100_000, help="made up, for each currency")
     parser.add_argument("--callbacks", type=int, default=10_000, help="forged, stale or unsigned")
+    parser.add_argument("--bad-inputs", type=int, default=10_000, help="for each engine, over every route")
     parser.add_argument("--examples", type=int, default=2_000, help="for each of Hypothesis's tests")
     options = parser.parse_args(arguments)
     engines: list[str] = options.engine.split(",")
@@ -317,6 +323,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (merges, POSTGRESQL, options.merges),
             (random_invoices, POSTGRESQL, options.invoices),
             (callbacks, POSTGRESQL, options.callbacks),
+            (bad_inputs, POSTGRESQL, options.bad_inputs),
             (machine, POSTGRESQL, options.examples),
         ]:
             if count:
