@@ -80,7 +80,7 @@ def writes(tables: set[str], node: ast.AST) -> bool:
 
 
 def test_only_the_ledger_writes_the_ledger() -> None:
-    ledger = {f"creditapp/services/ledger/{module}.py" for module in ("accounts", "plans", "writes")}
+    ledger = {f"creditapp/services/ledger/{module}.py" for module in ("accounts", "plans", "states", "writes")}
 
     assert {"creditapp/services/ledger/plans.py"} <= who_writes(LEDGER_TABLES, modules()) <= ledger
     assert who_writes({"CreditDay"}, modules()) <= ledger | {"creditapp/services/housekeeping.py"}

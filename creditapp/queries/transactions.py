@@ -65,8 +65,8 @@ def totals(session: Session, customer_ids: Sequence[int]) -> Totals:
     """Return how many transactions there are, and what came in and went in all."""
     t = select_all(customer_ids).c
     sums = [cast(func.coalesce(func.sum(column), 0), BigInteger) for column in (t.in_minor, t.out_minor)]
-    count, in_minor, out_minor = session.execute(select(func.count(), *sums).select_from(t.number.table)).one()
-    return Totals(count, in_minor, out_minor)
+    row = session.execute(select(func.count().label("lines"), sums[0].label("came"), sums[1].label("went"))).one()
+    return Totals(row.lines, row.came, row.went)
 
 
 def invoices_of(session: Session, payments: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from creditapp.db import now
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError
 from creditapp.models import CreditAccount
-from creditapp.services import audit
+from creditapp.services import audit, ledger
 from creditapp.services.audit import Action
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def freeze(session: Session, customer_id: int, reason: str, *, by: Actor) -> boo
     was = _lock(session, customer_id)
     if was.reason == reason:
         return False
-    _write(session, customer_id, _Frozen(was.since or now(session), reason))
+    ledger.set_frozen(session, [customer_id], was.since or now(session), reason)
     audit.record(
         session, Action.BALANCE_FROZEN, by, "customer", customer_id, {"frozen": was.reason}, {"frozen": reason}
     )
@@ -58,7 +58,7 @@ def release(session: Session, customer_id: int, *, by: Actor) -> bool:
     was = _lock(session, customer_id)
     if was.since is None:
         return False
-    _write(session, customer_id, _Frozen(None, None))
+    ledger.set_frozen(session, [customer_id], None, None)
     audit.record(
         session, Action.BALANCE_RELEASED, by, "customer", customer_id, {"frozen": was.reason}, {"frozen": None}
     )
@@ -74,9 +74,3 @@ def _lock(session: Session, customer_id: int) -> _Frozen:
     if row.closed_at is not None:
         raise CustomerClosedError(customer_id)
     return _Frozen(row.frozen_at, row.frozen_reason)
-
-
-def _write(session: Session, customer_id: int, frozen: _Frozen) -> None:
-    a = CreditAccount.__table__.c
-    own = update(CreditAccount).where(a.customer_id == customer_id)
-    session.execute(own.values(frozen_at=frozen.since, frozen_reason=frozen.reason))

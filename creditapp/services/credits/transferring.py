@@ -278,7 +278,8 @@ def _read_pair(session: Session, customer_id: int, seq: int) -> _Pair:
     here, there = (customer_id, seq), (row.other_customer_id, row.other_seq)
     out, into = (here, there) if row.kind == Kind.TRANSFER_OUT else (there, here)
     actor = (row.actor, row.actor_id)
-    return _Pair(*out, *into, abs(row.amount_minor), row.reason_id, row.is_quiet, actor, row.day)
+    amount_minor = abs(row.amount_minor)
+    return _Pair(out[0], out[1], into[0], into[1], amount_minor, row.reason_id, row.is_quiet, actor, row.day)
 
 
 def _used(pair: _Pair, lot: Lot | None) -> EntryUsedError:

@@ -19,7 +19,6 @@ from creditapp.errors import (
 )
 from creditapp.models import (
     Capture,
-    CreditAccount,
     Customer,
     CustomerStatus,
     InvoiceStatus,
@@ -27,7 +26,7 @@ from creditapp.models import (
     SubscriptionStatus,
 )
 from creditapp.queries.merged import family_of
-from creditapp.services import audit, customers, days, invoices, request_keys, self_dealing, survivors
+from creditapp.services import audit, customers, days, invoices, ledger, request_keys, self_dealing, survivors
 from creditapp.services.audit import Action
 from creditapp.services.customer_life import erasing
 from creditapp.services.customer_life.settling import Choices, settle
@@ -115,7 +114,7 @@ def delete(  # noqa: PLR0913  (what a person has said, and what was reserved for
     _check_underway(session, people)
     with survivors.passing(session, customer_id):  # who has gone takes no entries otherwise
         closed = _cancel_invoices(session, customer_id, all_of_them=cancel_invoices, by=by, key=key)
-        _release(session, people)
+        ledger.set_frozen(session, people, None, None)  # why it was frozen goes with everything else
         settled = settle(session, customer_id, choices, refund_ids=refund_ids, by=by, key=key)
     ended = _end_subscriptions(session, people, days.today(session))
     erased = erasing.erase(session, people) if person.erased_at is None else erasing.Erased()
@@ -164,12 +163,6 @@ def _cancel_invoices(session: Session, customer_id: int, *, all_of_them: bool, b
     return [bill.id for bill in bills]
 
 
-def _release(session: Session, people: Sequence[int]) -> None:
-    """Let what is frozen be settled; why it was frozen goes with everything else."""
-    a = CreditAccount
-    session.execute(update(a).where(a.customer_id.in_(people)).values(frozen_at=None, frozen_reason=None))
-
-
 def _end_subscriptions(session: Session, people: Sequence[int], today: date) -> int:
     s = Subscription
     live = update(s).where(s.customer_id.in_(people), s.status != SubscriptionStatus.CANCELLED)
@@ -179,7 +172,7 @@ def _end_subscriptions(session: Session, people: Sequence[int], today: date) -> 
 
 def _close(session: Session, people: Sequence[int]) -> None:
     """Put the pseudonyms where the people were, and close their accounts; who was merged stays merged."""
-    c, a, moment = Customer, CreditAccount, now(session)
+    c, moment = Customer, now(session)
     for customer_id in people:
         name = pseudonym(customer_id)
         nobody: dict[str, Any] = {"name": name, "company": "", "email": "", "external_id": None}
@@ -197,7 +190,7 @@ def _close(session: Session, people: Sequence[int]) -> None:
             )
         )
     session.execute(update(c).where(c.id == people[0]).values(status=str(CustomerStatus.CLOSED)))
-    session.execute(update(a).where(a.customer_id == people[0]).values(closed_at=moment))
+    ledger.close(session, people[0])
 
 
 def _record(session: Session, done: Deleted, merged: Sequence[int], invoice_words: str, *, by: Actor) -> None:

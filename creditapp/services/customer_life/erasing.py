@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Update, delete, select, text, update
+from sqlalchemy import Update, and_, delete, select, text, update
 
-from creditapp.db import Base, ledger_key, now
+from creditapp.db import Base, ledger_key
 from creditapp.models import (
     Capture,
     CreditEntry,
@@ -28,6 +28,7 @@ from creditapp.models import (
     Refund,
     Subscription,
 )
+from creditapp.services import ledger
 from creditapp.services.customer_life import doors, mentions
 from creditapp.services.customer_life.words import PersonalWords, without, words_of
 
@@ -38,14 +39,6 @@ if TYPE_CHECKING:
 TEXTS = Base.metadata.tables[CreditEntryText.__tablename__]
 PAGES_AT_ONCE = 2000
 """How much of a search index SQLite rewrites at once to forget for good what was taken out of it."""
-NO_TEXT: dict[str, Any] = {
-    "note": None,
-    "customer_note": None,
-    "ticket_ref": None,
-    "search_key": None,
-    "salt": None,
-}
-"""What an entry's text is without its words: the one way in which it may change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +74,12 @@ def erase(session: Session, people: Sequence[int]) -> Erased:
 def _texts(session: Session, people: Sequence[int]) -> int:
     """Erase the texts of their entries, and of the other halves of their transfers, where the same was written."""
     e, t = CreditEntry, TEXTS.c
-    gone = {**NO_TEXT, "erased_at": now(session)}
-    its_own = update(TEXTS).where(t.customer_id.in_(people), t.erased_at.is_(None)).values(gone)
-    count = _count(session, its_own)
+    count = ledger.erase_texts(session, t.customer_id.in_(people))
     halves = select(e.other_customer_id, e.other_seq).where(
         e.customer_id.in_(people), e.other_seq.is_not(None), e.other_customer_id.not_in(people)
     )
     for other_id, other_seq in session.execute(halves).all():
-        half = update(TEXTS).where(t.customer_id == other_id, t.seq == other_seq, t.erased_at.is_(None))
-        count += _count(session, half.values(gone))
+        count += ledger.erase_texts(session, and_(t.customer_id == other_id, t.seq == other_seq))
     return count
 
 

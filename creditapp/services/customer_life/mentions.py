@@ -26,6 +26,7 @@ from creditapp.models import (
     Refund,
     Subscription,
 )
+from creditapp.services import ledger
 from creditapp.services.customer_life.words import PersonalWords, without
 from creditapp.services.intents import read_reference
 from creditapp.text import fold
@@ -69,9 +70,7 @@ def elsewhere(session: Session, people: Sequence[int], words: PersonalWords) -> 
     t = TEXTS.c
     for word in words.own:
         if len(fold(word)) >= WORD_CHARS_MIN:
-            noted = update(TEXTS).where(t.search_key.contains(fold(word), autoescape=True), t.erased_at.is_(None))
-            gone = dict.fromkeys(("note", "customer_note", "ticket_ref", "search_key", "salt"))
-            count += _count(session, noted.values(**gone, erased_at=now(session)))
+            count += ledger.erase_texts(session, t.search_key.contains(fold(word), autoescape=True))
     return count
 
 

@@ -11,6 +11,7 @@ from creditapp.services.ledger.accounts import create_accounts, open_account, po
 from creditapp.services.ledger.chain import LINKS, ZERO_HASH, content_digest, entry_hash, text_digest
 from creditapp.services.ledger.kinds import KINDS, KindRules
 from creditapp.services.ledger.posting import Chunk, post, post_many
+from creditapp.services.ledger.states import close, erase_texts, set_frozen
 from creditapp.services.ledger.terms import CLASS_ORDER, Account, Entry, Lot, Move, Panel, Posting, reference, zone
 
 __all__ = [
@@ -26,15 +27,18 @@ __all__ = [
     "Move",
     "Panel",
     "Posting",
+    "close",
     "content_digest",
     "create_accounts",
     "entry_hash",
+    "erase_texts",
     "open_account",
     "post",
     "post_many",
     "posted_seqs",
     "read_all_lots",
     "reference",
+    "set_frozen",
     "text_digest",
     "zone",
 ]
