@@ -8,6 +8,7 @@ import random
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote_from_bytes, urlsplit
 
@@ -210,20 +211,21 @@ class Troublemaker:
     client_token: str = ""
     answers: Counter[int] = field(default_factory=Counter)
     """How many requests were answered in which way."""
-    forms: dict[str, list[dict[str, list[str]]]] = field(default_factory=dict)
-    """What is sent to each URL from the pages that have a form for it."""
 
     def __post_init__(self) -> None:
+        """Sign in at both doors, and find a customer of whom there is a bit of everything."""
         self.dice = random.Random(self.seed)
-        self._arrive()
+        self.client = make_client(5000)
+        self.urls = addresses(self.app, customer_id=self.client.id)
+        self.urls.pop("static")
+        self._come_back(anew=True)
+        self.known = {"reason": str(reason_named("Courtesy")), "product": str(make_product())}
 
     def cause_trouble(self, count: int) -> list[str]:
         """Send so many requests, route by route, and return those that were answered with a fault."""
         faults: list[str] = []
         for number in range(count):
-            if number % 1000 == 999:
-                self._arrive()
-            elif number % 20 == 0:
+            if number % 20 == 0:
                 self._come_back()
             sent = self._request(list(self.urls)[number % len(self.urls)])
             answer = self._send(sent)
@@ -231,15 +233,6 @@ class Troublemaker:
             if answer.status_code >= 500:
                 faults.append(f"{answer.status_code} {sent}")
         return faults
-
-    def _arrive(self) -> None:
-        """Sign in anew at both doors, and look at a fresh customer's pages and their forms."""
-        self.client = make_client(5000)
-        self.urls = addresses(self.app, customer_id=self.client.id)
-        self.urls.pop("static")
-        self._come_back(anew=True)
-        self.known = {"reason": str(reason_named("Courtesy")), "product": str(make_product())}
-        self.forms = self._find_forms()
 
     def _come_back(self, *, anew: bool = False) -> None:
         """Sign in again at both doors where that is needed: some of the nonsense signs people out."""
@@ -258,8 +251,9 @@ class Troublemaker:
             value for form in self.browser.open(url).forms for name, value in form.values if name == "csrf_token"
         )
 
-    def _find_forms(self) -> dict[str, list[dict[str, list[str]]]]:
-        """Return what the forms of all pages would send, by where they send it."""
+    @cached_property
+    def forms(self) -> dict[str, list[dict[str, list[str]]]]:
+        """What the forms of all pages would send, by where they send it."""
         found: dict[str, list[dict[str, list[str]]]] = {}
         for url in dict.fromkeys(self.urls.values()):
             answer = self.browser.client.get(url)
