@@ -16,12 +16,14 @@ from sqlalchemy import func, select, text
 
 from creditapp.db import db, transact_at
 from creditapp.jobs.worker import queue
-from creditapp.models import CreditEntry, Customer, RequestKey, Staff
+from creditapp.models import CreditEntry, Customer, RequestKey, Role, Staff
 from creditapp.services import customers, demo, passwords
 from creditapp.services.actor import SYSTEM
 from creditapp.services.demo.words import CUSTOMERS
+from tests.browser import Browser
 from tests.conftest import LEDGER_KEY, SECRET_KEY
-from tests.factories import make_customer, moment, new_key
+from tests.factories import make_customer, make_staff, moment, new_key
+from tests.phones import give_factor
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "external_id,name,company,email,opening_balance,joined_on\n"
@@ -96,6 +98,31 @@ def test_a_taken_email_is_refused(app: Flask) -> None:
     assert "is taken" in result.stderr
 
 
+def test_the_first_admin_comes_in_by_a_link(app: Flask, browser: Browser) -> None:
+    result = _run(app, "staff", "invite", "ann@panel.example", "--role", "admin", "--name", "Ann Lee")
+    assert (result.exit_code, _count(Staff)) == (0, 0)
+
+    page = browser.submit(result.output.strip(), password=GOOD, password_again=GOOD)
+
+    assert page.path == "/sign-in"
+    assert browser.submit(page, email="ann@panel.example", password=GOOD).path == "/admin/users"
+    db.session.rollback()
+    last = _run(app, "staff", "disable", "ann@panel.example")
+    assert "the last admin" in last.stderr
+    assert _run(app, "staff", "invite", "ann@panel.example", "--role", "agent").exit_code == 1
+
+
+def test_who_is_locked_out_is_let_in_and_who_has_left_kept_out(app: Flask) -> None:
+    person = make_staff(Role.AGENT, email="ann@panel.example")
+    give_factor(person)
+
+    assert "password alone" in _run(app, "staff", "reset-factor", "ANN@panel.example").output
+    assert "no second factor" in _run(app, "staff", "reset-factor", "ann@panel.example").stderr
+    assert _run(app, "staff", "disable", "ann@panel.example").output == f"Disabled staff #{person.id}.\n"
+    assert _run(app, "staff", "disable", "nobody@panel.example").exit_code == 1
+    assert db.session.get_one(Staff, person.id).disabled_at is not None
+
+
 def test_no_password_is_asked_for_in_a_pipe(app: Flask) -> None:
     result = _run(app, "staff", "create", "ann@panel.example", "--role", "agent", typed=GOOD)
 
@@ -140,6 +167,23 @@ def test_a_refused_line_goes_to_stderr_and_exits_1(app: Flask, sheet: Path) -> N
     assert "line 4: 3: refused: name: Every customer needs a name." in result.stderr
     assert "Nothing was imported." in result.stderr
     assert "line 4" not in result.stdout
+
+
+def test_two_customers_are_merged_once_it_is_said_twice(app: Flask) -> None:
+    discarded, kept = make_customer(700, name="Ada Byron"), make_customer(50, name="Ada King")
+    words = ("customers", "merge", str(discarded), "--into", str(kept))
+
+    asked = _run(app, *words, typed="n\n")
+    done = _run(app, *words, typed="y\n")
+    again = _run(app, *words, "--yes")
+
+    question = f"Merge #{discarded} Ada Byron ($7.00) into #{kept} Ada King ($0.50)? This cannot be undone."
+    assert (asked.exit_code, asked.output.startswith(question)) == (1, True)
+    assert done.output.splitlines()[-1] == (
+        f"#{discarded} was merged into #{kept}: $7.00, 0 open invoices and 0 subscriptions moved."
+    )
+    assert again.exit_code == 1
+    assert f"User #{discarded} was merged into user #{kept}: do it there." in again.stderr
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(app: Flask, sheet: Path) -> None:
@@ -291,6 +335,7 @@ def test_the_queue_ticks_every_minute(app: Flask) -> None:
         ("demo",),
         ("staff", "create"),
         ("customers", "import"),
+        ("customers", "merge"),
         ("invoices", "renew"),
         ("tick",),
         ("worker",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,7 @@ def _leave(session: Session, chunk: Chunk, bill: Bill, was: dict[str, Any], take
         seq, terms = _to_credit(session, chunk, bill, by=by)
         covered.append((terms, bill.paid_minor - bill.refunded_minor))
         entry_seqs.append(seq)
-    moving = Moving(was, tuple(covered))
+    moving = Moving(was, _by_terms(covered))
     today = chunk.panel.day_of(now(session))
     bill.credit_minor, bill.refunded_minor = 0, bill.paid_minor
     bill.status, bill.closed_at = InvoiceStatus.CANCELLED, now(session)
@@ -98,6 +98,14 @@ def _leave(session: Session, chunk: Chunk, bill: Bill, was: dict[str, Any], take
     entry_seq = entry_seqs[0] if entry_seqs else None
     write(session, bill.written(session, MOVED, by, amount_minor=moving.total_minor, entry_seq=entry_seq, facts=facts))
     return moving
+
+
+def _by_terms(covered: Iterable[tuple[Terms, int]]) -> tuple[tuple[Terms, int], ...]:
+    """Return what was on an invoice with one sum for each class and expiry, in the order in which they came."""
+    sums: dict[Terms, int] = {}
+    for terms, minor in covered:
+        sums[terms] = sums.get(terms, 0) + minor
+    return tuple(sums.items())
 
 
 def _give_back(session: Session, chunk: Chunk, bill: Bill, *, by: Actor) -> tuple[int, list[tuple[Terms, int]]]:
