@@ -11,7 +11,16 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from creditapp.db import now
-from creditapp.models import CreditDay, FormDraft, LogInSession, OneTimeLink, RateWindow, RequestKey, Setting
+from creditapp.models import (
+    CreditDay,
+    FormDraft,
+    LogInSession,
+    OneTimeLink,
+    RateWindow,
+    RequestKey,
+    Setting,
+    StaffInvitation,
+)
 from creditapp.services.ledger import zone
 
 if TYPE_CHECKING:
@@ -43,7 +52,8 @@ def run(session: Session) -> Swept:
         rate_windows=_drop(session, RateWindow, RateWindow.ends_at <= moment),
         request_keys=_drop(session, RequestKey, RequestKey.created_at <= moment - REQUEST_KEY_LIFE),
         day_shards=fold_days(session, _today(session, moment)),
-        links=_drop(session, OneTimeLink, OneTimeLink.ends_at <= moment),
+        links=_drop(session, OneTimeLink, OneTimeLink.ends_at <= moment)
+        + _drop(session, StaffInvitation, StaffInvitation.ends_at <= moment),
     )
 
 

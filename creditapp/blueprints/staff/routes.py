@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from creditapp.blueprints.audit import words
 from creditapp.blueprints.staff import bp
 from creditapp.blueprints.staff.buttons import buttons_of
 from creditapp.blueprints.staff.finding import person_or_404
@@ -33,14 +33,6 @@ COLUMNS = [*map(Column, ("Name", "Email", "Role", "Last seen", "Second factor", 
 INVITED_COLUMNS = [*map(Column, ("Name", "Email", "Role", "Invited by", "Works until"))]
 ACT_COLUMNS = [*map(Column, ("When", "What", "Object"))]
 SESSION_COLUMNS = [*map(Column, ("Browser", "Address", "Since", "Last seen"))]
-_PLACES = {
-    "customer": ("users.show", "customer_id"),
-    "staff": ("staff.show", "staff_id"),
-    "invoice": ("invoices.show", "invoice_id"),
-    "batch": ("batches.show", "batch_id"),
-    "incident": ("incidents.show", "incident_id"),
-}
-"""Where what an act was about is shown."""
 
 
 @bp.get("")
@@ -119,7 +111,7 @@ def show_person(person: StaffFacts, link: str | None = None) -> ResponseReturnVa
         codes_left=queries.count_recovery_codes(db.session(), person.log_in_id),
         sessions=own_sessions(person.log_in_id, "", idle_max=IDLE_MAX),
         session_columns=SESSION_COLUMNS,
-        acts=[(act, _words(act), _place(act)) for act in queries.last_acts(db.session(), person.id)],
+        acts=[_shown(act) for act in queries.last_acts(db.session(), person.id)],
         act_columns=ACT_COLUMNS,
     )
 
@@ -134,15 +126,7 @@ def _crumbs(person: StaffFacts, *here: str) -> list[tuple[str, str | None]]:
     return [("Admin", None), ("Staff", url_for("staff.index")), own, *((one, None) for one in here)]
 
 
-def _words(act: Act) -> str:
-    return act.action.replace("_", " ").capitalize()
-
-
-def _place(act: Act) -> tuple[str, str | None]:
-    """Return what an act was about, and where it is shown."""
-    if act.object_id is None:
-        return act.object_kind.capitalize(), None
-    noun = "User" if act.object_kind == "customer" else act.object_kind.capitalize()
-    endpoint, name = _PLACES.get(act.object_kind, ("", ""))
-    values: dict[str, Any] = {name: act.object_id}
-    return f"{noun} #{act.object_id}", url_for(endpoint, **values) if endpoint else None
+def _shown(act: Act) -> tuple[Act, str, str, str | None]:
+    """Return what was done in words, to what, and where that is shown."""
+    what = words.object_words(act.object_kind, act.object_id)
+    return act, words.action_words(act.action), what, words.object_url(act.object_kind, act.object_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from creditapp.models import LogIn, LogInKind, Role
-from creditapp.services import staff
+from creditapp.services import staff, staff_access
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -83,6 +83,12 @@ def create_colleagues(session: Session, *, by: Actor) -> dict[Role, list[int]]:
         email = f"{role}{number}@demo.example"
         ids[role].append(staff.create(session, email, name, role, new_password(), by=by))
     return ids
+
+
+def invite_somebody(session: Session, *, by: Actor) -> None:
+    """Make an invitation that nobody has answered yet; its link is nowhere."""
+    invited = staff_access.Invitation("new.colleague@demo.example", "Priya Raman", Role.AGENT)
+    staff_access.invite(session, invited, link=lambda _token: None, by=by, key="demo-invitation")
 
 
 def new_password() -> str:
