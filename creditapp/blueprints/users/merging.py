@@ -58,6 +58,7 @@ class MergeForm(Form):
 
     def __init__(self, customer: Profile, other: Profile) -> None:
         super().__init__()
+        self._ids = {str(customer.id), str(other.id)}
         self.keep.choices = [
             SelectChoice(str(one.id), f"Keep #{one.id}, {visible(one.name)} ({visible(one.email)})")
             for one in (customer, other)
@@ -73,8 +74,7 @@ class MergeForm(Form):
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ANN401  (WTForms' signature)
         """Return whether one of the two was chosen, and the page can tell what it showed."""
         valid = super().validate(extra_validators)
-        known = [choice.value for choice in self.keep.choices]
-        if self.keep.data not in known:
+        if self.keep.data not in self._ids:
             self.keep.errors = [*self.keep.errors, "Choose which of the two profiles is kept."]
         if self.seen_this.seen is None or self.seen_other.seen is None:
             self.form_errors = [*self.form_errors, "This form has lost what it showed. Look at both again."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from creditapp.db import transact_at
 from creditapp.models import CreditAccount, Customer, Reason
@@ -40,7 +40,7 @@ def play(moment: datetime, *, by: Actor) -> None:
     transact_at(moment, merging.merge, second_id, into=first.id, **act)
 
 
-def _look(session: Session) -> tuple[Row[Any] | None, int | None]:
+def _look(session: Session) -> tuple[Any, int | None]:
     """Return the oldest customer who holds credit that can be used, and a reason that asks for no note."""
     c, a = Customer, CreditAccount
     free = (c.status == "active", c.email != "", a.balance_minor > 0, a.frozen_at.is_(None))

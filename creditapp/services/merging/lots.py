@@ -95,7 +95,8 @@ def followed(session: Session, customer_id: int, lot_seqs: Collection[int], owne
             .where(e.customer_id == giver_id, e.kind == str(Kind.MERGED_OUT), d.lot_seq.in_(seqs))
         )
         for taker_id, seq in rows:
-            here.setdefault(taker_id, set()).add(seq)
+            if taker_id is not None and seq is not None:
+                here.setdefault(taker_id, set()).add(seq)
     return found
 
 

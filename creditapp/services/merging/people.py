@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from creditapp.db import now
 from creditapp.errors import CustomerNotFoundError, MergedError, MergeMovedError, MergeRefusedError
@@ -110,7 +110,7 @@ def merge(
     return Merged(customer_id, into, moved_minor, len(moving), subscriptions)
 
 
-def _lock_people(session: Session, *customer_ids: int) -> list[Row[Any]]:
+def _lock_people(session: Session, *customer_ids: int) -> list[Any]:
     """Lock both profiles by rising id, and return them in the order in which they were named."""
     c = Customer
     rows = session.execute(
@@ -119,14 +119,14 @@ def _lock_people(session: Session, *customer_ids: int) -> list[Row[Any]]:
         .order_by(c.id)
         .with_for_update(key_share=True)
     )
-    people = {row.id: row for row in rows}
+    people: dict[int, Any] = {row.id: row for row in rows}
     for customer_id in customer_ids:
         if customer_id not in people:
             raise CustomerNotFoundError(customer_id)
     return [people[customer_id] for customer_id in customer_ids]
 
 
-def _check(person: Row[Any], account: Account, seen: Seen | None) -> None:
+def _check(person: Any, account: Account, seen: Seen | None) -> None:  # noqa: ANN401  (a row)
     """Refuse who was merged or closed before, and what is no longer as it was shown."""
     if person.merged_into_id is not None:
         raise MergedError(person.id, person.merged_into_id)
