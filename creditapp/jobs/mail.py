@@ -1,6 +1,6 @@
 """Sending what waits in the outbox, by SMTP: each mail claimed, sent and noted by itself.
 
-A server that cannot be reached or lets nobody in costs no mail a try. What the server refuses for now is tried again
+A server that cannot be reached or lets nobody in costs no mail a try. What the server refuses in passing is tried again
 after a pause, what it refuses for good has failed. Called by the tick, after everything that is about money.
 """
 
@@ -198,7 +198,7 @@ def _send(client: smtplib.SMTP, letter: Letter, moment: datetime, done: Mailed) 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What a refusal means: for good or for now, and whether other mails would meet it too."""
+    """What a refusal means: for good or in passing, and whether other mails would meet it too."""
 
     why: str
     is_final: bool = False
