@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.payments import bp
 from creditapp.blueprints.payments.listing import COLUMNS, HEADINGS, METHOD_CHOICES, Asked, lines, read_page
+from creditapp.blueprints.payments.voiding import obstacle
 from creditapp.blueprints.payments.words import method_words, not_due_words
 from creditapp.blueprints.refunds.words import state_tag
 from creditapp.db import db, snapshot
@@ -99,6 +100,7 @@ def show(payment_id: int) -> ResponseReturnValue:
         refund_columns=REFUND_COLUMNS,
         refund_tag=state_tag,
         refund_url=_refund_url(payment),
+        void_url=_void_url(payment),
         kind_of=lambda kind: InvoiceKind(kind).label,
         reference=reference,
     )
@@ -112,6 +114,13 @@ def _refund_url(payment: queries.PaymentFacts) -> str | None:
     if not refunds.credit_left(session, payment.customer_id, payment.id):
         return None
     return url_for("refunds.of_credit", payment_id=payment.id)
+
+
+def _void_url(payment: queries.PaymentFacts) -> str | None:
+    """Return where it is voided, for who may, where it can be."""
+    if not can(Permission.PAYMENT_VOID) or obstacle(payment):
+        return None
+    return url_for("payments.void", payment_id=payment.id)
 
 
 def _from_snapshot(asked: Asked) -> Iterator[Sequence[Any]]:

@@ -96,12 +96,12 @@ def _ask(payment: PaymentFacts, form: VoidPaymentForm, status: int) -> ResponseR
         method=method_words(payment.method),
         paid=paid,
         moved=moved,
-        obstacle=_obstacle(payment),
+        obstacle=obstacle(payment),
         back_url=url_for("payments.show", payment_id=payment.id),
     )
 
 
-def _obstacle(payment: PaymentFacts) -> str:
+def obstacle(payment: PaymentFacts) -> str:
     """Say why the payment cannot be voided, as far as that can be told before; empty: it can."""
     if payment.voided_at is not None:
         return "It has been voided already."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,7 @@ from creditapp.services.customer_life import Choices, Way
 from creditapp.services.customers import CustomerFields
 from creditapp.services.invoices import Line
 from creditapp.services.subscriptions import NewSubscription
+from tests.crowd import together
 from tests.factories import (
     actor,
     balance_of,
@@ -274,3 +276,41 @@ def test_money_that_comes_late_is_not_taken_from_who_has_gone() -> None:
         transact(
             payments.record, customer, number, 100, method="bank", received_on=date(2026, 3, 1), by=actor(), key="late"
         )
+
+
+def test_who_comes_at_the_same_moment_is_in_time_or_finds_nobody() -> None:
+    customer, heir = make_customer(1000), make_customer(1000)
+    reason = reason_named("Courtesy")
+
+    def add() -> str:
+        return _outcome(give, customer, 10)
+
+    def move() -> str:
+        terms: dict[str, Any] = {"reason_id": reason, "by": actor(), "key": new_key()}
+        return _outcome(transact, credits.transfer, heir, customer, 10, **terms)
+
+    def pay() -> str:
+        return _outcome(make_payment, customer, 10)
+
+    def go() -> str:
+        for _try in range(50):
+            if _outcome(delete, customer, goodwill=Way.TRANSFER, paid=Way.EXPIRE, to_id=heir) == "done":
+                return "gone"
+        return "never"
+
+    outcomes = together([add, move, pay, add, move, pay, go, add, move, pay])
+
+    assert set(outcomes) <= {"done", "CustomerClosedError", "gone"}
+    assert outcomes.count("gone") == 1
+    a = CreditAccount
+    closed = select(a.balance_minor, a.closed_at.is_not(None)).where(a.customer_id == customer)
+    assert tuple(db.session.execute(closed).one()) == (0, True)
+
+
+def _outcome(verb: Callable[..., object], *args: Any, **kwargs: Any) -> str:  # noqa: ANN401  (passed through)
+    """Do it, and return how it ended: done, or by which refusal."""
+    try:
+        verb(*args, **kwargs)
+    except DomainError as refusal:
+        return type(refusal).__name__
+    return "done"
