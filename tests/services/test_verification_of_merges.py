@@ -11,7 +11,6 @@ from tests.factories import actor, make_client, make_customer, make_invoice, mak
 from tests.services.tampering import tampered
 from tests.services.test_merging import merge
 
-
 TAMPERINGS = {
     "UPDATE credit_accounts SET balance_minor = 5 WHERE customer_id = :x": "holds 5 or is not closed",
     "UPDATE customers SET status = 'merged', merged_into_id = :x WHERE id = :z": "who was merged, too",
