@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from creditapp.db import db, transact
 from creditapp.errors import OwnAccountError
 from creditapp.models import AuditRow, Customer, CustomerStatus, Role, Staff
 from creditapp.services import credits, invoices, numbers, payments, refunds, self_dealing
-from creditapp.services.actor import SYSTEM
+from creditapp.services.actor import SYSTEM, Actor
 from tests.browser import Browser
 from tests.factories import (
     StaffMember,
@@ -28,6 +27,7 @@ from tests.factories import (
     new_key,
     reason_named,
 )
+from tests.services.batches import desk
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
 
@@ -41,10 +41,18 @@ def link(person: StaffMember, customer_id: int) -> None:
 def verbs(customer_id: int, other_id: int) -> dict[str, Callable[..., Any]]:
     """Every way in which a person moves credit, to be called with who does it."""
     entry, invoice_id, payment_id = give(customer_id, 700), make_invoice(customer_id), make_payment(customer_id, 500)
-    number = partial(transact, numbers.reserve)
     reason_id, key = reason_named("Courtesy"), new_key
-    move = partial(transact, credits.transfer, reason_id=reason_id)
-    record = partial(transact, payments.record, customer_id, method="bank", received_on=date(2026, 3, 1))
+
+    def number(noun: str) -> int:
+        return transact(numbers.reserve, noun)
+
+    def move(giver_id: int, taker_id: int, by: Actor) -> object:
+        return transact(credits.transfer, giver_id, taker_id, 10, reason_id=reason_id, by=by, key=key())
+
+    def record(by: Actor) -> object:
+        terms: dict[str, Any] = {"method": "bank", "received_on": date(2026, 3, 1), "by": by, "key": key()}
+        return transact(payments.record, customer_id, number("payments"), 100, **terms)
+
     return {
         "adjust": lambda by: transact(credits.adjust, customer_id, 100, reason_id=reason_id, by=by, key=key()),
         "set balance": lambda by: transact(
@@ -59,9 +67,9 @@ def verbs(customer_id: int, other_id: int) -> dict[str, Callable[..., Any]]:
         "reverse": lambda by: transact(credits.reverse, customer_id, entry.seq, by=by, key=key()),
         "apply": lambda by: transact(credits.apply, customer_id, invoice_id, 10, by=by, key=key()),
         "unapply": lambda by: transact(credits.unapply, customer_id, invoice_id, by=by, key=key()),
-        "transfer out": lambda by: move(customer_id, other_id, 10, by=by, key=key()),
-        "transfer in": lambda by: move(other_id, customer_id, 10, by=by, key=key()),
-        "payment": lambda by: record(number("payments"), 100, by=by, key=key()),
+        "transfer out": lambda by: move(customer_id, other_id, by),
+        "transfer in": lambda by: move(other_id, customer_id, by),
+        "payment": record,
         "refund": lambda by: transact(
             refunds.request_of_credit, customer_id, number("refunds"), payment_id, 10, by=by, key=key()
         ),
@@ -120,3 +128,15 @@ def test_who_tries_reads_why_and_is_written_down(browser: Browser) -> None:
     assert page.summary == [f"User #{own} is you: nobody moves credit on their own account. Ask a colleague."]
     [refused] = db.session.scalars(select(AuditRow).where(AuditRow.action == "refused"))
     assert (refused.actor_id, refused.object_kind, refused.object_id) == (person.id, "customer", own)
+
+
+def test_a_batch_credits_everybody_but_who_issued_it() -> None:
+    person, other, own = make_staff(), make_customer(), make_customer()
+    link(person, own)
+    batch_id = desk.make_batch([(other, 500), (own, 700)])
+
+    desk.issue(batch_id, 2, by=person.actor)
+
+    assert (balance_of(own), balance_of(other)) == (0, 500)
+    refusal = f"User #{own} is you: nobody moves credit on their own account. Ask a colleague."
+    assert [line.outcome for line in desk.lines_of(batch_id)] == ["", refusal]
