@@ -27,14 +27,16 @@ from tests.factories import (
     give,
     make_client,
     make_customer,
+    make_incident,
     make_invoice,
     make_payment,
+    make_preview,
     make_reason,
     make_refund,
     make_subscription,
     new_key,
 )
-from tests.services.batches.desk import issue, look, make_batch, preview_again, take_back
+from tests.services.batches.desk import issue, lines_of, look, make_batch, preview_again, take_back
 from tests.services.gateways.far_end import begin, captured, hear, told
 
 AT = datetime.now(UTC)
@@ -257,6 +259,18 @@ def test_a_batch_credits_the_survivor_once_and_can_be_taken_back(app: Flask) -> 
     assert look(copy_id).posted == 0
     take_back(batch_id, 2)
     assert balance_of(kept) == 0
+
+
+def test_an_incident_that_named_the_one_hits_the_other(app: Flask) -> None:
+    customer, kept = make_customer(), make_customer()
+    make_subscription(customer, started_on=date(2025, 1, 1))
+    incident = make_incident(customer_ids=(customer,))
+    merge(customer, kept)
+
+    preview = make_preview(incident)
+
+    [line] = lines_of(preview)
+    assert (line.customer_id, line.is_included) == (kept, True)
 
 
 def test_a_period_is_billed_once_whoever_it_was_billed_to(app: Flask) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from creditapp.bulk import among
 from creditapp.db import Base, now
 from creditapp.models import (
+    Batch,
     FormDraft,
     GrantStatus,
+    Incident,
+    IncidentCustomer,
     IntentStatus,
     LogIn,
     LogInKind,
@@ -60,6 +63,25 @@ def move_subscriptions(session: Session, giver_id: int, taker_id: int, today: da
     )
     session.execute(update(_SUBSCRIPTIONS).where(*its_own).values(moved_to_id=taker_id, updated_at=moment))
     return sum(row["status"] != SubscriptionStatus.CANCELLED for row in rows)
+
+
+def name_in_incidents(session: Session, giver_id: int, taker_id: int) -> None:
+    """Let the incidents that hit the giver by name, and that nobody has been credited for, name the survivor, too.
+
+    Incidents come before accounts in the order of locks: call it before those are locked.
+    """
+    i, named, batch = Incident, IncidentCustomer, Batch
+    theirs = select(named.incident_id).where(named.customer_id == taker_id)
+    issued = exists().where(batch.incident_id == i.id, batch.issued_at.is_not(None))
+    statement = (
+        select(i.id)
+        .join(named, named.incident_id == i.id)
+        .where(named.customer_id == giver_id, i.id.not_in(theirs), i.dismissed_at.is_(None), ~issued)
+        .order_by(i.id)
+    )
+    rows = [{"incident_id": each, "customer_id": taker_id} for each in session.execute(statement).scalars()]
+    if rows:
+        session.execute(insert(IncidentCustomer.__table__), rows)
 
 
 def move_intents(session: Session, giver_id: int, taker_id: int, invoice_ids: Collection[int]) -> int:

@@ -79,6 +79,7 @@ def merge(
     customers.lock_settings(session)
     if request_keys.claim(session, _SCOPE, key, (customer_id, into, by.kind, by.id)) is not None:
         return Merged(customer_id, into, replayed=True)
+    belongings.name_in_incidents(session, customer_id, into)
     chunk = Chunk(session, (customer_id, into), ())
     giver, taker = _lock_people(session, customer_id, into)
     for person in (giver, taker):
