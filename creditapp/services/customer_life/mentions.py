@@ -27,6 +27,7 @@ from creditapp.models import (
     Subscription,
 )
 from creditapp.services import ledger
+from creditapp.services.audit import Action
 from creditapp.services.customer_life.words import PersonalWords, without
 from creditapp.services.intents import read_reference
 from creditapp.text import fold
@@ -58,9 +59,9 @@ def of_batches(session: Session, people: Sequence[int], words: PersonalWords) ->
     of_files = line.batch_id.in_(select(batch.id).where(batch.kind == BatchKind.IMPORT))
     nobody = and_(of_files, line.flag == LineFlag.REFUSED, line.flag != "", line.customer_id.is_(None))
     named = [_holds(column, word) for column in (line.label, line.note, line.problem) for word in words.own]
-    if named:
-        count += _count(session, update(line).where(nobody, or_(*named)).values(empty))
-    return count
+    numbers = [written for one in people for written in (str(one), f"#{one}")]
+    meant = or_(line.label.in_(numbers), *named)
+    return count + _count(session, update(line).where(nobody, meant).values(empty))
 
 
 def elsewhere(session: Session, people: Sequence[int], words: PersonalWords) -> int:
@@ -84,6 +85,7 @@ def of_audit(session: Session, people: Sequence[int], words: PersonalWords) -> i
             and_(a.object_kind == kind, a.object_id.in_(select(model.id).where(model.customer_id.in_(people))))
         )
     gone = {"details": null(), "salt": None, "erased_at": now(session)}
+    about.append(a.seq.in_(_of_lines(session, people)))
     rows = select(a.seq).where(or_(*about))
     count = _count(session, update(d).where(d.seq.in_(rows), d.erased_at.is_(None)).values(gone))
     said = func.lower(cast(d.details, String))
@@ -91,6 +93,26 @@ def of_audit(session: Session, people: Sequence[int], words: PersonalWords) -> i
     if names:
         count += _count(session, update(d).where(or_(*names), d.erased_at.is_(None)).values(gone))
     return count
+
+
+def _of_lines(session: Session, people: Sequence[int]) -> list[int]:
+    """Return the acts that changed lines of theirs in a batch: somebody typed why."""
+    line, batch = BatchLine, Batch
+    of_any = line.batch_id.in_(select(batch.id))
+    own = select(line.batch_id, line.line).where(of_any, line.customer_id.in_(people))
+    lines = {(row[0], row[1]) for row in session.execute(own)}
+    a, d = AuditRow, AuditDetails
+    edits = (
+        select(a.seq, a.object_id, d.details)
+        .join(d, d.seq == a.seq)
+        .where(a.action == Action.PREVIEW_EDITED, a.object_kind == "batch")
+        .where(a.object_id.in_({batch_id for batch_id, _line in lines}), d.erased_at.is_(None))
+    )
+    return [row.seq for row in session.execute(edits) if (row.object_id, _line_of(row.details)) in lines]
+
+
+def _line_of(details: dict[str, Any]) -> Any:  # noqa: ANN401  (what JSON held)
+    return details.get("after", {}).get("line")
 
 
 def _scrub(session: Session, model: Any, names: Sequence[str], words: Sequence[str]) -> int:  # noqa: ANN401  (a model)

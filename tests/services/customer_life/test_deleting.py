@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from creditapp.errors import (
     StaleFormError,
     TransferError,
 )
+from creditapp.jobs import batches as jobs
 from creditapp.models import (
     AuditDetails,
     AuditRow,
@@ -33,7 +35,9 @@ from creditapp.models import (
     Subscription,
 )
 from creditapp.services import (
+    adjustment_files,
     audit,
+    batch_lines,
     client_access,
     credits,
     customer_life,
@@ -109,9 +113,12 @@ def live() -> tuple[int, int]:
     _bill(zoe, subscription)
     transact(freezing.freeze, zoe, f"{TYPED} fraud?", by=actor())
     transact(freezing.release, zoe, by=actor())
-    transact(freezing.freeze, zoe, f"{TYPED} again", by=actor())
     incident = make_incident(customer_ids=(zoe,), title="Outage", note=f"Only {NAME} was hit")
-    make_preview(incident)
+    preview = make_preview(incident)
+    transact(batch_lines.change, preview, 1, 77, why=f"{TYPED} was up again", **act())
+    transact(batch_lines.change, preview, 1, 78, why="A slip", **act())
+    _upload(f"{EXTERNAL},5,Courtesy,{TYPED} in a file", f"{EXTERNAL},five,Courtesy,{TYPED} with a slip")
+    transact(freezing.freeze, zoe, f"{TYPED} again", by=actor())
     by = customer_actor(zoe, "203.0.113.77")
     transact(audit.record, Action.SIGNED_IN, by, "customer", zoe, after={"email": EMAIL})
     transact(audit.record, Action.EXPORTED, actor(), "customers", None, after={"q": NAME.lower()})
@@ -129,6 +136,14 @@ def _subscribe(zoe: int) -> int:
         product_id=product,
     )
     return transact(subscriptions.create, zoe, new, number=transact(numbers.reserve, "subscriptions"), **act())
+
+
+def _upload(*lines: str) -> None:
+    """Have a file of adjustments read, and not post it."""
+    source = io.BytesIO("\n".join(["external_id,amount,reason,note", *lines]).encode())
+    shape = adjustment_files.check(source)
+    batch_id = transact(adjustment_files.upload, source, shape, name=f"{NAME}.csv", again=False, **act())
+    jobs.run_one(batch_id)
 
 
 def _bill(zoe: int, subscription: int) -> None:
@@ -157,7 +172,10 @@ def _draft(session: Any, other: int) -> None:  # noqa: ANN401
 
 def test_afterwards_no_number_has_changed_and_nobody_can_tell_who_it_was() -> None:
     zoe, other = live()
-    assert holders(TYPED) >= {"credit_entry_texts.note", "payments.note", "credit_accounts.frozen_reason"}
+    assert holders(TYPED) >= {
+        *("credit_entry_texts.note", "payments.note", "credit_accounts.frozen_reason", "batch_lines.note"),
+        *("audit_details.details", "subscriptions.location", "invoices.note", "mails.text"),
+    }
     before, balance_minor = sums(), balance_of(zoe)
 
     done = delete(zoe, goodwill=Way.TRANSFER, paid=Way.EXPIRE, to_id=other)
