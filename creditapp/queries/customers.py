@@ -101,13 +101,13 @@ def select_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     )
 
 
-def select_export(session: Session, wanted: CustomerFilter) -> Select[*tuple[Any, ...]]:
-    """Return all customers that fit, for a file; the order is the caller's."""
+def select_export(session: Session, wanted: CustomerFilter, rank: Rank | None = None) -> Select[*tuple[Any, ...]]:
+    """Return all customers that fit, or whom the text fits so well, for a file; the order is the caller's."""
     c, a = Customer, CreditAccount
     return (
         select(c.id, c.external_id, c.name, c.company, c.email, c.status, c.joined_on, a.balance_minor, a.changed_at)
         .join(a, a.customer_id == c.id)
-        .where(*_conditions(session, wanted))
+        .where(*_conditions(session, wanted, rank))
     )
 
 

@@ -202,6 +202,17 @@ def test_the_file_holds_what_the_list_shows_and_no_formula(browser: Browser) -> 
     assert audited[-1][1]["after"] == {"credit": "yes", "status": "active", "sort": "-balance"}
 
 
+def test_the_file_of_a_search_has_the_order_of_the_list(browser: Browser) -> None:
+    for name in ("Zoe Nolan", "Nolan Webb", "Amy Nolan"):
+        make_customer(name=name, email=f"{name.split()[0]}@x.example")
+    browser.sign_in(make_staff(Role.MANAGER))
+
+    page = browser.open(f"{LIST}?q=nolan")
+    rows = list(csv.reader(io.StringIO(browser.get(page.link("Export CSV")).text)))
+
+    assert [row[2] for row in rows[1:]] == ["Nolan Webb", "Amy Nolan", "Zoe Nolan"]
+
+
 def test_who_may_not_does_not_see_the_button(browser: Browser) -> None:
     make_some()
     agent, auditor = make_staff(Role.AGENT), make_staff(Role.AUDITOR)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, column, literal
+from sqlalchemy import ColumnElement, Row, Select, Subquery, column, literal
+from sqlalchemy.orm import Session
 
 from creditapp.db import db
 from creditapp.models import CreditAccount, Customer, CustomerStatus
@@ -150,6 +151,16 @@ def read_page(asked: Asked, args: Mapping[str, str], path: str) -> Page:
         noun="users",
         total=_total(asked, len(found), cursor),
     )
+
+
+def select_file(session: Session, asked: Asked) -> Iterator[Select[Any]]:
+    """Yield what is asked, one after the other, for the rows of the file in the order of the list."""
+    if asked.order is BY_FIT:
+        for rank in Rank:
+            yield customers.select_export(session, asked.wanted, rank).order_by(*ORDERS["name"].columns)
+        return
+    keys = [column.desc() if asked.descending else column.asc() for column in asked.order.columns]
+    yield customers.select_export(session, asked.wanted).order_by(*keys)
 
 
 def _in_order(asked: Asked, cursor: Cursor | None) -> list[Row[Any]]:

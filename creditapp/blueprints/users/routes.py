@@ -12,12 +12,11 @@ from creditapp.blueprints.users import bp
 from creditapp.blueprints.users.detail import render_customer
 from creditapp.blueprints.users.finding import profile_or_404
 from creditapp.blueprints.users.forms import AUTOMATIC_CHOICES, AdjustCreditForm, CustomerForm, automatic_choice
-from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page
+from creditapp.blueprints.users.listing import CREDIT_CHOICES, STATUS_CHOICES, Asked, columns, read_page, select_file
 from creditapp.db import snapshot, transact
 from creditapp.errors import DomainError, StaleFormError
 from creditapp.models import CustomerStatus
 from creditapp.permissions import Permission, can, requires
-from creditapp.queries import customers as queries
 from creditapp.queries.customers import Profile
 from creditapp.services import customers
 from creditapp.web.exports import Number, csv_response, record_export
@@ -142,8 +141,7 @@ def _differences(saved: Profile, form: CustomerForm) -> list[tuple[str, str]]:
 
 def _lines(asked: Asked) -> Iterator[tuple[Any, ...]]:
     with snapshot() as session:
-        keys = [column.desc() if asked.descending else column.asc() for column in asked.order.columns]
-        statement = queries.select_export(session, asked.wanted).order_by(*keys)
-        for row in session.execute(statement.execution_options(yield_per=1000)):
-            changed_at = utc(row.changed_at) if row.changed_at else None
-            yield (*row[:7], Number(plain(row.balance_minor)), changed_at)
+        for statement in select_file(session, asked):
+            for row in session.execute(statement.execution_options(yield_per=1000)):
+                changed_at = utc(row.changed_at) if row.changed_at else None
+                yield (*row[:7], Number(plain(row.balance_minor)), changed_at)
