@@ -6,6 +6,7 @@ import io
 import json
 import random
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,6 @@ from typing import Any
 from urllib.parse import quote_from_bytes, urlsplit
 
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from creditapp.web.throttle import limiter
 from tests.browser import Browser, Page
@@ -179,6 +179,7 @@ ARGUMENTS = (
     ),
     *("object", "number", "user", "entries", "subscription", "invoice", "code", "token", "ref", "other", "keep"),
 )
+BROKEN_OFF = 599
 INSIDE = ("/admin/users/new", "/account/profile")
 """A page with a form at each door."""
 _DIGITS = re.compile(r"(?<=/)\d+(?=/|$|\.)")
@@ -228,10 +229,10 @@ class Troublemaker:
             if number % 20 == 0:
                 self._come_back()
             sent = self._request(list(self.urls)[number % len(self.urls)])
-            answer = self._send(sent)
-            self.answers[answer.status_code] += 1
-            if answer.status_code >= 500:
-                faults.append(f"{answer.status_code} {sent}")
+            status = self._send(sent)
+            self.answers[status] += 1
+            if status >= 500:
+                faults.append(f"{status} {sent}")
         return faults
 
     def _come_back(self, *, anew: bool = False) -> None:
@@ -347,5 +348,10 @@ class Troublemaker:
         whole = body.getvalue() + b"--BOUNDARY--\r\n"
         return whole if dice.random() < 0.8 else whole[: dice.randrange(len(whole))]
 
-    def _send(self, sent: Sent) -> TestResponse:
-        return self.browser.client.open(sent.url, method=sent.method, **sent.options)
+    def _send(self, sent: Sent) -> int:
+        """Send the request and return the status; a file that breaks off in the middle is a fault as well."""
+        try:
+            return self.browser.client.open(sent.url, method=sent.method, **sent.options).status_code
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            sys.stderr.write(f"{sent}\n{error!r}\n")
+            return BROKEN_OFF
