@@ -32,7 +32,7 @@ from creditapp.statements import Prepared, run
 from creditapp.web.clients import ClientViewer, load_client
 from creditapp.web.notices import notify
 
-_SECRET_FIELDS = {"password", "password_again", "old_password", "code", "csrf_token", "submission"}
+_SECRET_FIELDS = {"password", "password_again", "old_password", "csrf_token", "submission"}
 _HALF, _SHORT = "_half", "_short"
 _NEXT_CHARS_MAX = 2000
 """A longer address does not fit into another one: after signing in the page opens without its arguments."""

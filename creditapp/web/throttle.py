@@ -100,6 +100,8 @@ def by_person() -> str:
     """Count by who is signed in, or by address."""
     if not current_user.is_authenticated:
         return f"address:{request.remote_addr}"
+    if current_user.is_customer and current_user.viewed_by:
+        return f"staff:{current_user.viewed_by.id}"
     return f"{'customer' if current_user.is_customer else 'staff'}:{current_user.id}"
 
 

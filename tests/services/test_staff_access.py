@@ -27,7 +27,7 @@ from creditapp.errors import (
 from creditapp.models import AuditRow, LogIn, Role, Staff, StaffInvitation
 from creditapp.permissions import ROLES, Permission
 from creditapp.queries import staff as queries
-from creditapp.services import passwords, staff_access
+from creditapp.services import housekeeping, passwords, staff_access
 from creditapp.services.actor import SYSTEM, Actor
 from creditapp.services.staff_access import Invitation, StaffFields
 from creditapp.services.staff_access.people import MANAGES
@@ -172,6 +172,8 @@ def test_an_invitation_that_is_over_makes_none(how: str) -> None:
 
     assert refused(partial(transact_at, at, staff_access.accept, token, "hash", address="")) is LinkError
     assert staff_access.find_invitation(db.session(), token, at) is None
+    transact_at(START + staff_access.INVITATION_LIFE, housekeeping.run)
+    assert db.session.scalars(select(StaffInvitation.email)).all() == []
 
 
 @pytest.mark.money
