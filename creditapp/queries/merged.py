@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ScalarSelect, Select, or_, select
 
 from creditapp.bulk import among
-from creditapp.models import Customer
+from creditapp.models import Customer, Invoice
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -83,3 +84,24 @@ def absorbed_by(session: Session, customer_ids: Collection[int]) -> dict[int, in
         select(c.id, c.merged_into_id).where(among(session, c.merged_into_id, customer_ids)).order_by(c.id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def periods_invoiced(
+    session: Session, customer_ids: Collection[int], subscription_ids: Collection[int]
+) -> set[tuple[date, int, int]]:
+    """Return which periods of these subscriptions were invoiced before their customers' accounts were merged.
+
+    Each as its first day, the customer now, and the subscription. What was open moved, and is found as any other.
+    """
+    absorbed = absorbed_by(session, customer_ids)
+    if not absorbed:
+        return set()
+    i = Invoice.__table__.c
+    rows = session.connection().execute(
+        select(i.period_start, i.customer_id, i.subscription_id).where(
+            among(session, i.customer_id, absorbed),
+            among(session, i.subscription_id, subscription_ids),
+            i.moved_to_id.is_(None),
+        )
+    )
+    return {(row[0], absorbed[row[1]], row[2]) for row in rows}

@@ -12,23 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Row, and_, cast, exists, func, or_, select, update
+from sqlalchemy import Row, select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import AmountRangeError, PaymentNotFoundError
 from creditapp.models import (
-    CreditDraw,
-    CreditEntry,
-    CreditLot,
-    InvoiceEvent,
     InvoiceKind,
     InvoiceStatus,
     Kind,
     Payment,
 )
-from creditapp.queries.merged import people_of
-from creditapp.services import invoices, ledger, merging, request_keys, survivors
-from creditapp.services.bills import ALLOCATIONS, INVOICES, lock_call, read_bill, write
+from creditapp.services import clawed_back, invoices, ledger, merging, request_keys, survivors
+from creditapp.services.bills import lock_call, read_bill, write
 from creditapp.services.credits import Trigger
 from creditapp.services.credits.applying import apply_automatically, read_rules
 from creditapp.services.credits.removing import grace_of, moves_back
@@ -36,8 +31,8 @@ from creditapp.services.credits.rule import Rules
 from creditapp.services.invoices import Line
 from creditapp.services.ledger import Account, Move, Panel, Posting
 from creditapp.services.mails import issued as mails
-from creditapp.services.merging import ISSUED_AGAIN, followed
-from creditapp.statements import Outcome, run
+from creditapp.services.merging import followed
+from creditapp.statements import run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -46,10 +41,6 @@ if TYPE_CHECKING:
 
 PAYMENTS = Base.metadata.tables[Payment.__tablename__]
 SCOPE = "clawback"
-RAISED = "clawed_back"
-"""What the history of a claw-back invoice says, with the payment it is about."""
-_CREDIT_MADE = (Kind.OVERPAYMENT, Kind.DUPLICATE_PAYMENT, Kind.LOOSE_PAYMENT)
-_OWED = (InvoiceStatus.UNPAID, InvoiceStatus.PAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +113,8 @@ def give_back(
     ledger.open_account(session, owner_id, "", (), debit=False)
     if request_keys.claim(session, SCOPE, key, (customer_id, payment_id, -amount_minor, by.kind, by.id)) is not None:
         return
-    entries = _entries_to_undo(session, customer_id, payment_id)
-    owed = _owed(session, customer_id, payment_id)
+    entries = clawed_back.entries_to_undo(session, customer_id, payment_id)
+    owed = clawed_back.owed(session, customer_id, payment_id)
     taken_minor = sum(-entry.amount_minor for entry in entries) + sum(bill.total_minor for bill in owed)
     if not 0 < amount_minor <= taken_minor:
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=taken_minor)
@@ -142,7 +133,7 @@ def give_back(
 def _undo(session: Session, entry: Row[Any], rules: Rules, *, by: Actor, key: str) -> None:
     """Give back what one claw-back took, to the lots it was taken from."""
     account, panel, _rest = ledger.open_account(session, entry.customer_id, "", (), debit=False)
-    drawn, grace = _draws_of(session, entry.customer_id, entry.seq), grace_of(session, panel, rules)
+    drawn, grace = clawed_back.draws_of(session, entry.customer_id, entry.seq), grace_of(session, panel, rules)
     posting = Posting(
         kind=Kind.REVERSAL,
         amount_minor=-entry.amount_minor,
@@ -200,7 +191,7 @@ def _draw(
     `payment` is whose it is, and its number: the account is that of the survivor, if its customer was merged.
     """
     customer_id, payment_id = payment
-    made, gone_minor = _credit_of(session, customer_id, payment_id)
+    made, gone_minor = clawed_back.credit_of(session, customer_id, payment_id)
     wanted_minor = min(amount_minor, max(0, sum(made.values()) - gone_minor))
     if wanted_minor == 0:
         return 0
@@ -213,7 +204,7 @@ def _draw(
     posting = Posting(
         kind=Kind.CHARGEBACK,
         amount_minor=-taken_minor,
-        description=_wording(payment_id),
+        description=clawed_back.wording(payment_id),
         by=by,
         key=key,
         content=("clawback", payment_id, amount_minor),
@@ -238,106 +229,13 @@ def _moves(account: Account, own: set[int], wanted_minor: int, session: Session)
     return tuple(moves)
 
 
-def _credit_of(session: Session, customer_id: int, payment_id: int) -> tuple[dict[int, int], int]:
-    """Return the entries by which the payment's money became credit, and how much of that has been taken already.
-
-    That is what its rest became, the funds it added, and what came back as credit of invoices it had paid.
-    """
-    e, a = CreditEntry, ALLOCATIONS.c
-    paid = select(a.invoice_id, a.amount_minor).where(a.customer_id == customer_id, a.payment_id == payment_id)
-    shares = {row.invoice_id: row.amount_minor for row in session.execute(paid)}
-    rows = session.execute(
-        select(e.seq, e.kind, e.amount_minor, e.invoice_id).where(
-            e.customer_id == customer_id,
-            or_(
-                and_(e.payment_id == payment_id, e.kind.in_(_CREDIT_MADE)),
-                and_(e.invoice_id.in_(list(shares)), e.kind.in_((Kind.TOP_UP, Kind.INVOICE_REFUND))),
-            ),
-        )
-    )
-    made = {
-        row.seq: row.amount_minor if row.kind in _CREDIT_MADE else min(row.amount_minor, shares[row.invoice_id])
-        for row in rows
-    }
-    gone = select(cast(func.coalesce(-func.sum(e.amount_minor), 0), BigInteger)).where(
-        e.customer_id == customer_id,
-        e.payment_id == payment_id,
-        e.kind.in_((Kind.CHARGEBACK, Kind.CREDIT_REFUND, Kind.REVERSAL)),
-    )
-    gone_minor: int = session.execute(gone).scalar_one()
-    elsewhere = [entry for entry in _entries_to_undo(session, customer_id, payment_id) if entry.payment_id is None]
-    return made, gone_minor - sum(entry.amount_minor for entry in elsewhere)
-
-
 def _owe(
     session: Session, customer_id: int, payment_id: int, clawback_id: int, amount_minor: int, *, by: Actor, key: str
 ) -> None:
     """Raise the invoice for what could not be taken off the balance, linked to its payment, and use credit on it."""
-    line = Line(description=_wording(payment_id), unit_minor=amount_minor)
+    line = Line(description=clawed_back.wording(payment_id), unit_minor=amount_minor)
     invoices.create(session, customer_id, clawback_id, [line], by=by, key=f"{key}:invoice", kind=InvoiceKind.CLAWBACK)
     bill = read_bill(run(session, lock_call(customer_id, clawback_id))[0], clawback_id)
-    write(session, bill.written(session, RAISED, by, amount_minor=amount_minor, payment_id=payment_id))
+    write(session, bill.written(session, clawed_back.RAISED, by, amount_minor=amount_minor, payment_id=payment_id))
     apply_automatically(session, customer_id, clawback_id, trigger=Trigger.NEW)
     mails.tell(session, customer_id, clawback_id)
-
-
-def _wording(payment_id: int) -> str:
-    return f"Chargeback of Payment #{payment_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    customer_id: int
-    id: int
-    status: str
-    total_minor: int
-
-
-def _owed(session: Session, customer_id: int, payment_id: int) -> list[_Owed]:
-    """Return the claw-back invoices of the payment that have not been closed, the newest first."""
-    i, e = INVOICES.c, InvoiceEvent
-    rows = session.execute(
-        select(i.customer_id, i.id, i.status, i.total_minor)
-        .join(e, and_(e.customer_id == i.customer_id, e.invoice_id == i.id, e.action.in_((RAISED, ISSUED_AGAIN))))
-        .where(
-            i.customer_id.in_(people_of(session, customer_id)),
-            i.kind == InvoiceKind.CLAWBACK,
-            i.status.in_(_OWED),
-            e.payment_id == payment_id,
-        )
-        .order_by(i.id.desc())
-    )
-    return [_Owed(*row) for row in rows]
-
-
-def _entries_to_undo(session: Session, customer_id: int, payment_id: int) -> list[Row[Any]]:
-    """Return the claw-backs of the payment that no reversal has undone, the newest first.
-
-    What was taken from a survivor cannot name the payment of another account: its wording does.
-    """
-    e, later = CreditEntry, CreditEntry.__table__.alias("later")
-    undone = exists().where(later.c.customer_id == e.customer_id, later.c.reversed_seq == e.seq)
-    return list(
-        session.execute(
-            select(e.customer_id, e.seq, e.amount_minor, e.payment_id)
-            .where(
-                e.customer_id.in_(people_of(session, customer_id)),
-                or_(e.payment_id == payment_id, e.payment_id.is_(None)),
-                e.description == _wording(payment_id),
-                e.kind == Kind.CHARGEBACK,
-                ~undone,
-            )
-            .order_by(e.posted_at.desc(), e.customer_id, e.seq.desc())
-        )
-    )
-
-
-def _draws_of(session: Session, customer_id: int, seq: int) -> Outcome:
-    d, lot = CreditDraw, CreditLot
-    rows = session.execute(
-        select(d.lot_seq, lot.class_, d.amount_minor, lot.expires_at)
-        .join(lot, and_(lot.customer_id == d.customer_id, lot.seq == d.lot_seq))
-        .where(d.customer_id == customer_id, d.entry_seq == seq)
-        .order_by(d.lot_seq.desc())
-    )
-    return Outcome([tuple(row) for row in rows], 0)

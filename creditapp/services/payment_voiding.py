@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from creditapp.db import Base, now
 from creditapp.errors import InvoiceStateError, PaymentNotFoundError, VoidPaymentError
@@ -18,7 +18,7 @@ from creditapp.models import Capture, CreditEntry, CreditLot, InvoiceKind, Invoi
 from creditapp.services import audit, invoices, ledger, request_keys, self_dealing
 from creditapp.services.audit import Action
 from creditapp.services.bills import ALLOCATIONS, INVOICES, Bill, lock_call, move_back, read_bill, select_bill, write
-from creditapp.services.clawbacks import RAISED
+from creditapp.services.clawed_back import RAISED
 from creditapp.services.credits import Trigger
 from creditapp.services.credits.applying import apply_automatically, read_rules
 from creditapp.services.credits.undoing import expired_minor, reversed_minor

@@ -306,24 +306,8 @@ def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
         .with_for_update(of=s)
     )
     found = [one for one in (_Subscribed(*row) for row in rows.all()) if _key_of(one) in wanted]
-    elsewhere = _invoiced_before_merging(session, found)
+    elsewhere = merged.periods_invoiced(session, {one.customer_id for one in found}, {one.id for one in found})
     return [replace(one, is_invoiced=True) if _key_of(one) in elsewhere else one for one in found]
-
-
-def _invoiced_before_merging(session: Session, found: Sequence[_Subscribed]) -> set[tuple[date, int, int]]:
-    """Return those whose next period was invoiced under the id of somebody who has been merged into its customer."""
-    absorbed = merged.absorbed_by(session, {one.customer_id for one in found})
-    if not absorbed:
-        return set()
-    i = INVOICES.c
-    rows = session.connection().execute(
-        select(i.period_start, i.customer_id, i.subscription_id).where(
-            among(session, i.customer_id, absorbed),
-            among(session, i.subscription_id, {one.id for one in found}),
-            i.moved_to_id.is_(None),
-        )
-    )
-    return {(row[0], absorbed[row[1]], row[2]) for row in rows}
 
 
 def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:
