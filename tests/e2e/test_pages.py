@@ -78,6 +78,8 @@ PAGES = (
     "/admin/billing/settings/mail/invoice_issued",
     "/admin/users/1/mails",
     "/admin/users/1/mails/1",
+    "/admin/audit?entries=1&object=customer&number=1",
+    "/admin/audit/1",
     "/admin/search?q=o",
     "/admin/nowhere",
 )

@@ -138,6 +138,18 @@ def test_without_entries_there_is_nothing_to_seal(app: object, path: Path) -> No
     assert not path.exists()
 
 
+def test_acts_are_sealed_before_there_is_an_entry(app: object, path: Path) -> None:
+    for name in ("first", "second"):
+        transact(audit.record, Action.SETTINGS_SAVED, actor(), "settings", 1, after={"company": name})
+    _seal(path)
+
+    with tampered(*CUT_AUDIT) as session:
+        found = _found(session, path)
+
+    assert any("audit seal: audit row 2" in finding for finding in found), found
+    assert _reported(path) == []
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_a_line_that_was_changed_is_found(customer: int, path: Path, number: int) -> None:
     _seal(path)
