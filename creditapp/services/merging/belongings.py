@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
 _INTENTS = Base.metadata.tables[PaymentIntent.__tablename__]
+_NAMED = Base.metadata.tables[IncidentCustomer.__tablename__]
 _USES = Base.metadata.tables[PromoUse.__tablename__]
 _REFERRALS = Base.metadata.tables[Referral.__tablename__]
 _OPEN = (str(IntentStatus.STARTED), str(IntentStatus.PENDING))
@@ -81,7 +82,7 @@ def name_in_incidents(session: Session, giver_id: int, taker_id: int) -> None:
     )
     rows = [{"incident_id": each, "customer_id": taker_id} for each in session.execute(statement).scalars()]
     if rows:
-        session.execute(insert(IncidentCustomer.__table__), rows)
+        session.execute(insert(_NAMED), rows)
 
 
 def move_intents(session: Session, giver_id: int, taker_id: int, invoice_ids: Collection[int]) -> int:
