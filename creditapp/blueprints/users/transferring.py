@@ -23,7 +23,7 @@ from creditapp.queries import authority, lots, reasons
 from creditapp.queries.customers import Profile
 from creditapp.services import credits
 from creditapp.services.credits import Transferred
-from creditapp.services.credits.transferring import HALVES
+from creditapp.services.credits.returning import HALVES
 from creditapp.services.ledger import reference
 from creditapp.web.arrived import use_at_once
 from creditapp.web.choosing import ask_for_customer, chosen_customer

@@ -14,7 +14,7 @@ from creditapp.permissions import Permission, can
 from creditapp.queries.authority import Authority
 from creditapp.queries.entries import EntryFacts
 from creditapp.services import ledger
-from creditapp.services.credits.transferring import HALVES
+from creditapp.services.credits.returning import HALVES
 from creditapp.web.panel import current_panel
 
 

@@ -7,8 +7,9 @@ it returns what the first one posted. Amounts are minor units, plus is the custo
 from creditapp.services.credits.adjusting import adjust, set_balance
 from creditapp.services.credits.applying import Applied, apply, apply_automatically
 from creditapp.services.credits.removing import unapply
+from creditapp.services.credits.returning import take_back
 from creditapp.services.credits.rule import Decision, Trigger, Why
-from creditapp.services.credits.transferring import Transferred, take_back, transfer
+from creditapp.services.credits.transferring import Transferred, transfer
 from creditapp.services.credits.undoing import delete, reverse, void
 from creditapp.services.credits.usable import usable_minor
 
