@@ -302,6 +302,15 @@ def test_refunds_gateways_and_the_own_account_are_dangerous(app: Flask, browser:
     assert browser.open("/admin/users").path == "/admin/users"
 
 
+def test_another_role_opens_and_closes_what_it_says(app: Flask, browser: Browser) -> None:
+    admin, person = Browser(app), make_staff(Role.AGENT)
+    admin.sign_in(make_staff())
+    for role, status in ((Role.ADMIN, 200), (Role.AUDITOR, 200), (Role.MANAGER, 403)):
+        admin.submit(f"{STAFF}/{person.id}/edit", role=role)
+        browser.sign_in(person)
+        assert browser.get("/admin/billing/settings").status_code == status, role
+
+
 def test_sessions_are_listed_and_ended_by_their_owner_alone(app: Flask, browser: Browser) -> None:
     person, eve = make_staff(), Browser(app)
     browser.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0"

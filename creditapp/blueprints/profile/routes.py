@@ -82,6 +82,7 @@ def end_others() -> ResponseReturnValue:
 @bp.route("/email", methods=["GET", "POST"])
 @signed_in
 @dangerous
+@limiter.limit(TRIES, key_func=by_person, methods=["POST"])
 def email() -> ResponseReturnValue:
     person, form, status = own_facts(), EmailForm(obj=own_facts()), 200
     if form.validate_on_submit():
