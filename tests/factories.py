@@ -43,6 +43,7 @@ from creditapp.services import (
     incidents,
     invoices,
     ledger,
+    merging,
     numbers,
     passwords,
     payments,
@@ -291,6 +292,11 @@ def close_customer(customer_id: int) -> None:
         session.get_one(CreditAccount, customer_id).closed_at = now(session)
 
     transact(close)
+
+
+def merge_customers(customer_id: int, *, into: int) -> None:
+    """Merge a customer into another one, as an administrator would."""
+    transact(merging.merge, customer_id, into=into, by=actor(), key=new_key())
 
 
 def limit_role(role: Role, *, add_max_minor: int | None = None, remove_max_minor: int | None = None) -> None:

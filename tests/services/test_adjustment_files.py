@@ -20,7 +20,6 @@ from creditapp.models import (
     CreditAccount,
     CreditEntry,
     CreditEntryText,
-    Customer,
     Reason,
     Role,
 )
@@ -37,6 +36,7 @@ from tests.factories import (
     make_customer,
     make_reason,
     make_staff,
+    merge_customers,
     new_key,
 )
 
@@ -267,12 +267,7 @@ def test_a_column_may_name_customers_in_one_way_alone(app: Flask, title: str) ->
 
 def test_a_merged_customer_names_the_one_to_name(app: Flask) -> None:
     one, two = make_customer(), make_customer()
-
-    def merge(session: Session) -> None:
-        customer = session.get_one(Customer, one)
-        customer.status, customer.merged_into_id = "merged", two
-
-    transact(merge)
+    merge_customers(one, into=two)
 
     assert verdicts(f"{one},5,Courtesy,,,,") == [f"User #{one} has been merged into #{two}; name that one."]
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from creditapp.db import db, transact, transact_at
 from creditapp.errors import CodeError, FormReusedError, StaleFormError, TakenError
-from creditapp.models import Customer, Invoice, PromoCode, PromoUse
+from creditapp.models import Invoice, PromoCode, PromoUse
 from creditapp.money import BALANCE_MINOR_MAX
 from creditapp.services import checkout, credits, ledger, numbers, promos
 from creditapp.services.actor import SYSTEM
@@ -30,6 +30,7 @@ from tests.factories import (
     make_invoice,
     make_product,
     make_promo,
+    merge_customers,
     new_key,
 )
 from tests.services.credit_log import log, lot
@@ -191,7 +192,7 @@ def test_once_per_customer_and_whoever_was_merged_into_them(app: Flask) -> None:
     person, other, merged = make_customer(), make_customer(), make_customer()
     make_promo()
     order(merged)
-    _merge(merged, into=person)
+    merge_customers(merged, into=person)
 
     assert refused(partial(order, person)) == "The code Spring-25 can be used once only, and has been."
     order(other)
@@ -398,14 +399,6 @@ def test_two_codes_do_not_read_the_same(app: Flask) -> None:
 def _fields(promo_id: int, **changed: Any) -> PromoFields:  # noqa: ANN401  (of `PromoFields`)
     row = promo(promo_id)
     return PromoFields(**({name: getattr(row, name) for name in PromoFields.__dataclass_fields__} | changed))
-
-
-def _merge(customer_id: int, *, into: int) -> None:
-    def change(session: Any) -> None:  # noqa: ANN401  (a session)
-        row = session.get_one(Customer, customer_id)
-        row.status, row.merged_into_id = "merged", into
-
-    transact(change)
 
 
 def _use(session: Any, customer_id: int, offer: Any) -> None:  # noqa: ANN401

@@ -14,7 +14,16 @@ from creditapp.jobs import referring
 from creditapp.models import CreditAccount, Customer, Referral
 from creditapp.services import credits, referrals
 from tests.crowd import together
-from tests.factories import actor, balance_of, change_settings, make_customer, make_promo, moment, new_key
+from tests.factories import (
+    actor,
+    balance_of,
+    change_settings,
+    make_customer,
+    make_promo,
+    merge_customers,
+    moment,
+    new_key,
+)
 from tests.services.credit_log import log, lot
 from tests.services.invoices.desk import cancel, pay, void
 from tests.services.test_promos import order, refused
@@ -114,7 +123,7 @@ def test_nobody_brings_themselves(app: Flask) -> None:
     change(Customer, same_mail, email_key="ada@customer.example")
     merged, survivor = person("old"), person("new")
     old_code = code_of(merged)
-    change(Customer, merged, status="merged", merged_into_id=survivor)
+    merge_customers(merged, into=survivor)
 
     for who, code in ((ada, code_of(ada)), (same_mail, code_of(ada)), (ada, code_of(same_mail)), (survivor, old_code)):
         assert refused(partial(order, who, code)).startswith("This is one's own referral code.")
@@ -152,7 +161,7 @@ def test_who_was_merged_gets_it_as_who_they_are_now(app: Flask) -> None:
     ada, ben, heir = person("ada"), person("ben"), person("heir")
     placed = order(ben, code_of(ada))
     pay(ben, 4000, placed.invoice_id)
-    change(Customer, ada, status="merged", merged_into_id=heir)
+    merge_customers(ada, into=heir)
 
     assert grant(ben)
     assert (balance_of(heir), balance_of(ben), log(ada)) == (700, 500, [])
@@ -162,7 +171,7 @@ def test_who_became_one_gets_nothing(app: Flask) -> None:
     ada, ben = person("ada"), person("ben")
     placed = order(ben, code_of(ada))
     pay(ben, 4000, placed.invoice_id)
-    change(Customer, ada, status="merged", merged_into_id=ben)
+    merge_customers(ada, into=ben)
 
     assert not grant(ben)
     assert (found(ben).status, log(ben)) == ("dropped", [])

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 
 from creditapp.db import db, transact
 from creditapp.gateways import ToldKind
-from creditapp.models import Customer, CustomerStatus
 from creditapp.services import callbacks, suspense
-from tests.factories import actor, balance_of, close_customer, give, make_customer, new_key
+from tests.factories import actor, balance_of, close_customer, give, make_customer, merge_customers, new_key
 from tests.services.gateways.far_end import FarEnd, begin, captured, hear, outcome, told, wordings
 from tests.services.invoices.desk import amounts, bill, use, void
 
@@ -66,14 +64,14 @@ def test_money_for_a_customer_who_was_closed_waits_in_suspense(app: Flask) -> No
 
 def test_money_for_a_customer_who_was_merged_goes_to_the_survivor(app: Flask) -> None:
     customer, survivor = make_customer(), make_customer()
-    begun = begin(customer, bill(customer, 1000))
-    close_customer(customer)
-    merge(customer, survivor)
+    invoice = bill(customer, 1000)
+    begun = begin(customer, invoice)
+    merge_customers(customer, into=survivor)
 
     taken = hear(captured(begun))
 
     assert (taken.status, taken.customer_id) == ("done", survivor)
-    assert wordings(survivor) == ["Credit for Payment without Invoice"]
+    assert amounts(survivor, invoice)[0] == "paid"
 
 
 def test_money_for_an_invoice_that_was_cancelled_becomes_credit(app: Flask) -> None:
@@ -140,14 +138,6 @@ def test_paying_twice_and_too_much_becomes_credit_in_the_logs_own_words(app: Fla
         f"Credit for Overpayment of Invoice #{other}",
     ]
     assert balance_of(customer) == 1050
-
-
-def merge(customer: int, survivor: int) -> None:
-    def change(session: Session) -> None:
-        row = session.get_one(Customer, customer)
-        row.status, row.merged_into_id = str(CustomerStatus.MERGED), survivor
-
-    transact(change)
 
 
 def test_what_cannot_be_followed_outside_of_a_call_back_waits_for_a_person_once(app: Flask) -> None:
