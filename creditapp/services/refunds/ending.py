@@ -141,10 +141,14 @@ def _check_by_hand(taken: Taken, to: RefundStatus) -> None:
 
 @contextmanager
 def _passing_on(session: Session, customer_id: int, refund_id: int) -> Iterator[None]:
-    """Let credit that comes back to somebody who was merged go on to the survivor; settings and capture come first."""
+    """Let credit that comes back to somebody who was merged go on to the survivor; settings and capture come first.
+
+    A survivor who has gone meanwhile takes it, too, as any who has gone does of their own: it is owed.
+    """
     known = refunds.find(session, customer_id, refund_id)
     run(session, RULES(), refunds.CAPTURES(customer_id=customer_id, payment_id=known.payment_id))
-    with merging.through(session, customer_id):
+    owner_id = survivors.lock(session, customer_id)
+    with survivors.passing(session, owner_id), merging.through(session, customer_id):
         yield
 
 

@@ -30,6 +30,7 @@ from creditapp.services import (
     credits,
     customer_life,
     intents,
+    merging,
     numbers,
     payments,
     refunds,
@@ -50,7 +51,7 @@ from tests.factories import (
     reason_named,
 )
 from tests.services.customer_life.leaving import delete
-from tests.services.refunds.counter import captured
+from tests.services.refunds.counter import captured, credit_back
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
 
@@ -183,3 +184,17 @@ def _outcome(verb: Callable[..., object], *args: Any, **kwargs: Any) -> str:  # 
     except DomainError as refusal:
         return type(refusal).__name__
     return "done"
+
+
+def test_a_refund_that_fails_after_a_merge_and_a_deletion_is_owed_by_the_one_who_has_gone() -> None:
+    change_settings(credit_refunds=True)
+    customer, kept = make_customer(), make_customer()
+    asked = credit_back(customer, captured(customer, 1000), 1000)
+    transact(refunds.settle, customer, asked.refund_id, "re_1")
+    transact(merging.merge, customer, into=kept, by=actor(), key=new_key())
+    delete(kept)
+
+    assert transact(refunds.fail, customer, asked.refund_id, "The account was closed")
+
+    assert (balance_of(customer), balance_of(kept)) == (0, 1000)
+    assert delete(kept, paid=Way.EXPIRE).expired_minor == 1000
