@@ -89,7 +89,7 @@ def of_audit(session: Session, people: Sequence[int], words: PersonalWords) -> i
     rows = select(a.seq).where(or_(*about))
     count = _count(session, update(d).where(d.seq.in_(rows), d.erased_at.is_(None)).values(gone))
     said = func.lower(cast(d.details, String))
-    names = [said.contains(_in_json(word), autoescape=True) for word in words.all]
+    names = [said.contains(form, autoescape=True) for word in words.all for form in _in_json(word)]
     if names:
         count += _count(session, update(d).where(or_(*names), d.erased_at.is_(None)).values(gone))
     return count
@@ -147,13 +147,20 @@ def _named(facts: dict[str, Any]) -> int | None:
 
 
 def _holds(column: Any, word: str) -> ColumnElement[bool]:  # noqa: ANN401  (a column)
-    return func.lower(column).contains(word.lower(), autoescape=True)
+    return or_(*[func.lower(column).contains(form, autoescape=True) for form in _in_small_letters(word)])
 
 
-def _in_json(word: str) -> str:
-    """Return how a word stands in JSON, in small letters; a short one only as all that a field holds."""
-    written = json.dumps(word).lower()
-    return written[1:-1] if len(word) >= WORD_CHARS_MIN else written
+def _in_json(word: str) -> list[str]:
+    """Return how a word may stand in JSON, in small letters; a short one only as all that a field holds."""
+    is_long = len(word) >= WORD_CHARS_MIN
+    written = sorted({json.dumps(form).lower() for form in _in_small_letters(word)})
+    return [form[1:-1] if is_long else form for form in written]
+
+
+def _in_small_letters(word: str) -> list[str]:
+    """Return what a database may make of a word when it makes its letters small: SQLite does that to A to Z alone."""
+    forms = (word, word.lower(), word.upper(), word.title())
+    return sorted({form.encode().lower().decode() for form in forms})  # bytes know A to Z alone, too
 
 
 def _count(session: Session, statement: Any) -> int:  # noqa: ANN401  (an UPDATE)

@@ -57,7 +57,8 @@ from tests.services.customer_life.leaving import delete, holders, sums
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
 
-NAME, COMPANY, EMAIL, EXTERNAL = "Zöe Canarybird", "Canaryworks & Sons", "zoe@canarymail.example", "EXT-CANARY-77"
+NAME, COMPANY = "Zöe Éstrella Canarybird", "Canaryworks & Sons"
+EMAIL, EXTERNAL = "zoe@canarymail.example", "EXT-CANARY-77"
 TYPED = "canarytyped"
 """Stands in every text that anybody has typed about the customer."""
 
