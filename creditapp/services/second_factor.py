@@ -104,13 +104,14 @@ def complete(session: Session, half_token: str, code: str, *, by: Actor, browser
 
     Raises:
         WrongCodeError: the code is not right, or was used before.
-        LinkError: the sign-in took too long, or the account has been disabled meanwhile.
+        LinkError: the sign-in took too long, or was ended meanwhile: by another password, role or code, or disabled.
     """
     half = sign_in.find_half(session, half_token, now(session))
     if half is None:
         raise LinkError
     check(session, half.log_in_id, code, by=by)
-    sign_in.end(session, half_token)
+    if not sign_in.end(session, half_token):  # it was there before the lock, and was ended while we waited for that
+        raise LinkError
     return sign_in.open_session(session, half.log_in_id, by=by, browser=browser, instead_of=instead_of)
 
 

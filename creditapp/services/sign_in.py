@@ -96,10 +96,10 @@ def open_session(
     token is shown only here.
 
     Raises:
-        WrongPasswordError: the password has been changed since it was checked.
+        WrongPasswordError: the password has been changed since it was checked, or is no longer all that is asked for.
     """
-    if checked is not None:
-        _expect(session, log_in_id, checked)
+    if checked is not None and _expect(session, log_in_id, checked) is not None:
+        raise WrongPasswordError  # a second factor was set up while the password was being checked
     end(session, instead_of)
     token = _insert(session, log_in_id, by=by, browser=browser, lasts=lasts)
     known_addresses.remember(session, log_in_id, by.address)
@@ -138,18 +138,25 @@ def find_half(session: Session, token: str, moment: datetime) -> Half | None:
     return Half(*row) if row is not None else None
 
 
-def end(session: Session, token: str) -> None:
-    """End the session with this token, unseen. Safe to repeat."""
-    session.execute(delete(LogInSession).where(LogInSession.token_digest == token_digest(token)))
+def end(session: Session, token: str) -> bool:
+    """End the session with this token, unseen, and return whether it was there. Safe to repeat."""
+    own = delete(LogInSession).where(LogInSession.token_digest == token_digest(token))
+    return session.connection().execute(own).rowcount == 1
 
 
-def _expect(session: Session, log_in_id: int, checked: Checked) -> None:
-    """See that the password is still the one that was checked, and keep it so until the commit."""
-    own = select(LogIn.password_hash).where(LogIn.id == log_in_id).with_for_update(key_share=True)
-    if not hmac.compare_digest(session.scalar(own) or "", checked.password_hash):
+def _expect(session: Session, log_in_id: int, checked: Checked) -> datetime | None:
+    """See that the password is still the one that was checked, and keep it so until the commit.
+
+    Return since when a code is asked for as well.
+    """
+    own = select(LogIn.password_hash, LogIn.totp_since).where(LogIn.id == log_in_id).with_for_update(key_share=True)
+    log_in = session.execute(own).one_or_none()
+    if log_in is None or not hmac.compare_digest(log_in.password_hash, checked.password_hash):
         raise WrongPasswordError
     if checked.new_hash is not None:
         session.execute(update(LogIn).where(LogIn.id == log_in_id).values(password_hash=checked.new_hash))
+    totp_since: datetime | None = log_in.totp_since
+    return totp_since
 
 
 def _insert(

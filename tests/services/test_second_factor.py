@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import partial
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from creditapp.db import db, transact, transact_at
-from creditapp.errors import FactorError, WrongCodeError
-from creditapp.models import LogIn, RecoveryCode, Role, RoleRules
-from creditapp.services import second_factor
+from creditapp.errors import FactorError, LinkError, WrongCodeError, WrongPasswordError
+from creditapp.models import LogIn, LogInSession, RecoveryCode, Role, RoleRules
+from creditapp.services import second_factor, sign_in
 from creditapp.services.sign_in import token_digest
 from tests.conftest import LEDGER_KEY
 from tests.crowd import together
@@ -116,6 +116,28 @@ def test_of_eight_who_send_the_same_code_at_once_one_comes_in() -> None:
 
         assert [type(one) for one in outcomes].count(WrongCodeError) == 7
         assert outcomes.count(None) == 1
+
+
+@pytest.mark.money
+def test_half_a_sign_in_becomes_one_session_and_none_once_it_was_ended() -> None:
+    person = make_staff()
+    _phone, codes = give_factor(person, at=START)
+    log_in_id = log_in_of(person)
+    known = sign_in.find_staff_log_in(db.session(), person.email)
+    assert known is not None
+    checked = sign_in.Checked(known.password_hash)
+    db.session.rollback()
+    with pytest.raises(WrongPasswordError):  # somebody whose password was checked before there was a second factor
+        transact(sign_in.open_session, log_in_id, by=person.actor, browser="", checked=checked)
+    half = transact(sign_in.open_half, log_in_id, by=person.actor, browser="", checked=checked)
+
+    outcomes = together(
+        [partial(transact, second_factor.complete, half, code, by=person.actor, browser="") for code in codes[:8]]
+    )
+
+    assert [type(one) for one in outcomes].count(LinkError) == 7, outcomes
+    assert db.session.scalar(select(func.count()).select_from(LogInSession)) == 1
+    assert second_factor.count_left(db.session(), log_in_id) == 9
 
 
 def test_a_phone_that_was_told_another_secret_is_of_no_use() -> None:
