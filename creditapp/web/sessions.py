@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -214,7 +214,14 @@ def keep_what_was_sent() -> tuple[str, bool]:
     """Keep the form that was sent, secrets apart; return where it can be opened again, and whether it was kept."""
     token, fields = session.get("_user_id", ""), _sent_fields()
     draft_id = transact(sign_in.keep_draft, token, request.path, fields) if token and fields else None
-    return (f"{request.path}?draft={quote(draft_id)}", True) if draft_id else (request.path, False)
+    kept = [("draft", draft_id)] if draft_id else []
+    asked = [(name, value) for name, value in request.args.items(multi=True) if name != "draft"]
+    back = _this_page([*asked, *kept])
+    return (back if len(back) <= _NEXT_CHARS_MAX else _this_page(kept)), bool(kept)
+
+
+def _this_page(args: list[tuple[str, str]]) -> str:
+    return f"{request.path}?{urlencode(args)}" if args else request.path
 
 
 def _say_it_ended(*, is_kept: bool) -> None:
