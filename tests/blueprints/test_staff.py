@@ -266,6 +266,19 @@ def test_what_is_dangerous_asks_for_the_password_and_keeps_what_was_typed(app: F
     assert db.session.execute(select(Staff.role).where(Staff.id == agent.id)).scalar_one() == "manager"
 
 
+def test_the_page_that_comes_back_after_the_password_is_about_the_same_two(app: Flask, browser: Browser) -> None:
+    person, user, other = make_staff(), make_customer(), make_customer()
+    browser.sign_in(person)
+    form = browser.open(f"/admin/users/{user}/merge?customer={other}")
+    grow_stale()
+
+    page = browser.submit(form, keep=str(other))
+    page = browser.submit(page, password=person.password)
+
+    assert page.path == form.path
+    assert page.value("keep") == str(other)
+
+
 def test_a_button_that_is_dangerous_comes_back_to_its_page(app: Flask, browser: Browser) -> None:
     person, agent = make_staff(), make_staff(Role.AGENT)
     browser.sign_in(person)
@@ -361,3 +374,5 @@ def test_the_picture_of_a_secret_is_there_while_it_is_set_up_and_kept_by_nobody(
     assert (picture.mimetype, picture.headers["Cache-Control"]) == ("image/svg+xml", "no-store")
     assert b"<script" not in picture.data
     assert page.errors("code") != []
+    grow_stale()  # whoever finds the screen open, or has copied the cookie, reads no secret that is being set up
+    assert browser.get(url).mimetype != "image/svg+xml"

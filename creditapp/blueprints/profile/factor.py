@@ -64,6 +64,7 @@ def set_up_factor() -> ResponseReturnValue:
 @bp.route("/second-factor/code.svg")
 @signed_in
 @before_set_up
+@dangerous
 def factor_image() -> ResponseReturnValue:
     """Draw what the phone has to know; nothing keeps the picture."""
     secret = _pending_secret()
