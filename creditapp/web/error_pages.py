@@ -27,6 +27,7 @@ from creditapp.errors import (
 from creditapp.permissions import CLIENT_AREA, at_client_door
 from creditapp.web import refused
 from creditapp.web.fields import showable
+from creditapp.web.logs import shown_path
 from creditapp.web.panel import current_panel
 
 log = structlog.get_logger(__name__)
@@ -97,7 +98,7 @@ def _unexpected(error: BaseException) -> Any:  # noqa: ANN401  (a response)
     if isinstance(error, DomainError):
         return _refusal(error)
     if is_trouble(error):
-        log.warning("database_unavailable", path=request.path, cause=str(getattr(error, "orig", error)))
+        log.warning("database_unavailable", path=shown_path(), cause=str(getattr(error, "orig", error)))
         return _busy(None if request.method in SAFE_METHODS else LOOK_FIRST)
     return _fault(error)
 
@@ -109,7 +110,7 @@ def _busy(sentence: str | None) -> Any:  # noqa: ANN401  (a response)
 
 def _fault(error: BaseException) -> Any:  # noqa: ANN401  (a response)
     reference = secrets.token_hex(6)
-    log.error("fault", reference=reference, method=request.method, path=request.path, exc_info=error)
+    log.error("fault", reference=reference, method=request.method, path=shown_path(), exc_info=error)
     sentence = None if request.method in SAFE_METHODS else f"{LOOK_FIRST} {SENTENCES[500][1]}"
     return _page(500, sentence=sentence, reference=reference, plain=True)
 

@@ -12,6 +12,8 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from wtforms import FileField, SelectMultipleField
 from wtforms.widgets import HiddenInput
 
+from creditapp.web.logs import shown_path
+
 log = structlog.get_logger(__name__)
 
 _EXPIRED = "This form had expired. Nothing was saved; check it and send it again."
@@ -45,7 +47,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
         """Return whether every field is well-formed, the token is ours, and no field was sent twice."""
         valid = bool(super().validate(extra_validators))
         if any(field.type == "CSRFTokenField" and field.errors for field in self):
-            log.warning("csrf_failed", path=request.path, method=request.method)
+            log.warning("csrf_failed", path=shown_path(), method=request.method)
         if self.is_broken:
             self.form_errors = [*self.form_errors, _BROKEN]
             valid = False

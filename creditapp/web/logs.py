@@ -26,6 +26,12 @@ def init_logs(app: Flask) -> None:
     app.before_request(_name_the_request)
 
 
+def shown_path() -> str:
+    """Return the path that was asked for without what opens something: a link's token is in no log."""
+    token = str((request.view_args or {}).get("token") or "")
+    return request.path.replace(token, "…") if token else request.path
+
+
 def _name_the_request() -> None:
     asked = request.endpoint != "static"  # a style sheet must come even while the database does not answer
     structlog.contextvars.clear_contextvars()

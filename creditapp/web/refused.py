@@ -10,6 +10,7 @@ from creditapp.db import transact
 from creditapp.errors import BusyError, OwnAccountError
 from creditapp.services import audit
 from creditapp.services.audit import Action
+from creditapp.web.logs import shown_path
 from creditapp.web.sessions import current_actor
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ def note_own_account(error: OwnAccountError) -> None:
 def _note(object_kind: str, object_id: int | None) -> None:
     if not current_user.is_authenticated:
         return
-    tried = {"method": request.method, "path": request.path}
+    tried = {"method": request.method, "path": shown_path()}
     try:
         transact(audit.record, Action.REFUSED, current_actor(), object_kind, object_id, after=tried)
     except BusyError:

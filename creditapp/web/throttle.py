@@ -24,6 +24,7 @@ from creditapp.permissions import at_client_door
 from creditapp.services import known_addresses
 from creditapp.services.staff import EMAIL_CHARS_MAX, email_key
 from creditapp.text import TextError, clean
+from creditapp.web.logs import shown_path
 from creditapp.web.sessions import half_signed_in
 
 log = structlog.get_logger(__name__)
@@ -196,7 +197,7 @@ def _email() -> str:
 
 
 def _note_breach(breach: RequestLimit) -> Response | None:
-    log.warning("throttled", path=request.path, method=request.method, limit=str(breach.limit))
+    log.warning("throttled", path=shown_path(), method=request.method, limit=str(breach.limit))
     return None
 
 

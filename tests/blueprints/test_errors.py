@@ -13,9 +13,10 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from creditapp.db import db
+from creditapp.db import db, transact
 from creditapp.errors import BusyError, CommitUnknownError
 from creditapp.models import Role
+from creditapp.services import staff_access
 from tests.browser import Browser
 from tests.factories import make_staff
 
@@ -173,6 +174,17 @@ def test_a_forged_form_leaves_one_line_in_the_log(admin: Browser, capfd: pytest.
 
     [line] = [json.loads(one) for one in capfd.readouterr().err.splitlines() if "csrf_failed" in one]
     assert (line["path"], line["method"]) == ("/sign-out", "POST")
+
+
+def test_no_token_of_a_link_comes_into_the_log(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+    person = make_staff()
+    token = transact(staff_access.ask_reset, person.email, link=lambda _token: None, address="192.0.2.7")
+
+    Browser(app).post(f"/resets/{token}", {"password": "x"})  # a form that has expired
+
+    lines = capfd.readouterr().err
+    assert "csrf_failed" in lines
+    assert str(token) not in lines
 
 
 def test_whoever_is_slowed_down_leaves_a_line_in_the_log(admin: Browser, capfd: pytest.CaptureFixture[str]) -> None:
