@@ -11,7 +11,7 @@ from sqlalchemy import select
 from creditapp.db import now
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError
 from creditapp.models import CreditAccount
-from creditapp.services import audit, ledger
+from creditapp.services import audit, ledger, self_dealing
 from creditapp.services.audit import Action
 
 if TYPE_CHECKING:
@@ -35,10 +35,12 @@ def freeze(session: Session, customer_id: int, reason: str, *, by: Actor) -> boo
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is no such balance, or no longer.
+        OwnAccountError: it is the account of who asks.
         ValueError: no reason is given, or more of it than `REASON_CHARS_MAX` letters.
     """
     if not 0 < len(reason) <= REASON_CHARS_MAX:
         raise ValueError("A balance is frozen for a reason of at most 200 letters.")
+    self_dealing.refuse(session, by, customer_id)
     was = _lock(session, customer_id)
     if was.reason == reason:
         return False
@@ -54,7 +56,9 @@ def release(session: Session, customer_id: int, *, by: Actor) -> bool:
 
     Raises:
         CustomerNotFoundError, CustomerClosedError: there is no such balance, or no longer.
+        OwnAccountError: it is the account of who asks.
     """
+    self_dealing.refuse(session, by, customer_id)
     was = _lock(session, customer_id)
     if was.since is None:
         return False

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from creditapp.db import db, transact
 from creditapp.errors import OwnAccountError
 from creditapp.models import AuditRow, Customer, CustomerStatus, Role, Staff
-from creditapp.services import credits, invoices, numbers, payments, refunds, self_dealing
+from creditapp.services import credits, freezing, invoices, numbers, payments, refunds, self_dealing
 from creditapp.services.actor import SYSTEM, Actor
 from tests.browser import Browser
 from tests.factories import (
@@ -73,6 +73,8 @@ def verbs(customer_id: int, other_id: int) -> dict[str, Callable[..., Any]]:
         "refund": lambda by: transact(
             refunds.request_of_credit, customer_id, number("refunds"), payment_id, 10, by=by, key=key()
         ),
+        "freeze": lambda by: transact(freezing.freeze, customer_id, "Disputed", by=by),
+        "release": lambda by: transact(freezing.release, customer_id, by=by),
         "close": lambda by: transact(invoices.cancel, customer_id, invoice_id, by=by, key=key()),
     }
 
