@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,12 +12,13 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from creditapp.db import db, transact, transact_at
 from creditapp.errors import MergedError, MergeMovedError, MergeRefusedError, NotApplicableError
 from creditapp.gateways import ToldKind
 from creditapp.models import CreditAccount, CreditEntry, CreditLot, Customer, Invoice, LogIn, Subscription
-from creditapp.services import credits, invoices, merging, numbers, refunds, renewals, top_ups, verification
+from creditapp.services import batches, credits, invoices, merging, numbers, refunds, renewals, top_ups, verification
 from creditapp.services.merging import Merged, Seen
 from tests.conftest import AppMaker
 from tests.factories import (
@@ -259,6 +261,30 @@ def test_a_batch_credits_the_survivor_once_and_can_be_taken_back(app: Flask) -> 
     assert look(copy_id).posted == 0
     take_back(batch_id, 2)
     assert balance_of(kept) == 0
+
+
+def test_a_batch_that_waits_for_a_merge_credits_the_survivor(app: Flask) -> None:
+    customer, kept = make_customer(), make_customer()
+    batch_id = make_batch([(customer, 500)])
+    issue(batch_id, 1, run=False)
+    merged, by = threading.Event(), actor()
+
+    def go_on() -> None:
+        merged.wait(10)
+        with app.app_context():
+            transact(batches.go_on, batch_id)
+
+    def merge_slowly(session: Session) -> None:
+        merging.merge(session, customer, into=kept, by=by, key="slow")
+        merged.set()
+        threading.Event().wait(0.3)
+
+    other = threading.Thread(target=go_on)
+    other.start()
+    transact(merge_slowly)
+    other.join(20)
+
+    assert (balance_of(customer), balance_of(kept)) == (0, 500)
 
 
 def test_an_incident_that_named_the_one_hits_the_other(app: Flask) -> None:

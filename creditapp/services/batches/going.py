@@ -120,12 +120,9 @@ class _Posting:
 
     def post(self, lines: Sequence[Line]) -> tuple[int, int, int]:
         """Post what can be posted, and return how many lines that were, their sum, and how many were skipped."""
-        lines = self._to_survivors(lines)
         keys = [entry_key(self.batch, line.entry_key, line.subscription_id) for line in lines]
-        debtors = [line.customer_id for line in lines if line.amount_minor < 0]
-        customers = [line.customer_id for line in lines]
-        chunk = Chunk(self.session, customers, zip(customers, keys, strict=True), debtors)
-        before = self._posted_before_merging(customers, keys)
+        lines, chunk = self._lock(lines, keys)
+        before = self._posted_before_merging([line.customer_id for line in lines], keys)
         posted = posted_minor = 0
         skipped: dict[int, str] = {}
         for line, key in zip(lines, keys, strict=True):
@@ -152,6 +149,19 @@ class _Posting:
             ],
         )
         return posted, posted_minor, len(skipped)
+
+    def _lock(self, lines: Sequence[Line], keys: Sequence[str]) -> tuple[Sequence[Line], Chunk]:
+        """Return the lines with whom they go to, and the accounts of those, locked.
+
+        Somebody may merge while the locks are waited for; then those of the survivors are locked, too.
+        """
+        while True:
+            lines = self._to_survivors(lines)
+            customers = [line.customer_id for line in lines]
+            debtors = [line.customer_id for line in lines if line.amount_minor < 0]
+            chunk = Chunk(self.session, customers, zip(customers, keys, strict=True), debtors)
+            if not merged.survivors_among(self.session, set(customers)):
+                return lines, chunk
 
     def _to_survivors(self, lines: Sequence[Line]) -> list[Line]:
         """Return the lines with whom they go to: those of customers who have been merged since, to the survivor."""
