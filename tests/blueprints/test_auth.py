@@ -14,7 +14,7 @@ from creditapp.models import AuditRow, FormDraft, LogInSession, RateWindow, Role
 from creditapp.services import passwords, sign_in
 from tests.browser import Browser, Page
 from tests.conftest import Databases
-from tests.factories import StaffMember, make_staff
+from tests.factories import StaffMember, make_client, make_staff
 
 WRONG = "This email and password do not belong together."
 SETTINGS = "/admin/billing/settings"
@@ -94,6 +94,19 @@ def test_every_kind_of_failure_costs_one_verification(browser: Browser, monkeypa
         try_to(browser, email, "not the password at all")
 
     assert seen == [False, False, True]
+
+
+@pytest.mark.parametrize("door", ["", "/account"])
+def test_asking_for_a_link_takes_as_long_for_nobody(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    seen = []
+    monkeypatch.setattr(passwords, "verify", lambda password_hash, _password: seen.append(password_hash))
+
+    for email in (make_staff().email, make_client().email, "nobody@panel.example"):
+        assert browser.submit(f"{door}/forgotten", email=email).path == f"{door}/sign-in"
+
+    assert seen == [None, None, None]
 
 
 @pytest.mark.parametrize("spelling", ["ADA@Panel.Example", "  ada@panel.example "])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def ask_reset(session: Session, email: str, *, link: Linker, address: str) -> str | None:
     """Send a link for a new password to whoever signs in with this e-mail, and return its token; None for nobody.
 
-    Whether there is somebody must not be told: it is written down in either case, which also takes most of the time.
+    Whether there is somebody must not be told: it is written down in either case, and the view takes its time.
     """
     found = find_log_in(session, email)
     token = None

@@ -37,7 +37,7 @@ class ResetLink:
 def ask_reset(session: Session, email: str, *, link: Linker, address: str) -> str | None:
     """Send a link for a new password to whoever signs in with this e-mail, and return its token; None for nobody.
 
-    Whether there is somebody must not be told: it is written down in either case, which also takes most of the time.
+    Whether there is somebody must not be told: it is written down in either case, and the view takes its time.
     """
     found = _find(session, LogIn.email_key == email_key(email))
     token = None
