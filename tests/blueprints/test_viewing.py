@@ -110,6 +110,19 @@ def test_whatever_is_sent_below_the_client_area_is_refused_and_written_down(app:
     assert [tuple(row) for row in db.session.execute(refused)] == [("staff", person.id)]
 
 
+def test_no_payment_that_was_begun_is_gone_on_with_by_who_looks_on(app: Flask) -> None:
+    client, own = make_client(), Browser(app)
+    pay = f"/account/invoices/{make_invoice(client.id, 4000)}/pay"
+    own.enter(client)
+    own.submit(pay, gateway="sandbox")
+    browser, _person = looker(app)
+    look(browser, client.id)
+
+    for page in (pay, pay.replace("/pay", "/return")):
+        assert "/sandbox/pay/" in own.open(page).html
+        assert "/sandbox/pay/" not in browser.open(page).html
+
+
 ENDS = ["sign-out", "role", "disable", "end sessions", "time", "closed"]
 
 
