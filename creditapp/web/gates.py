@@ -78,6 +78,7 @@ def _declares(name: str) -> Any:  # noqa: ANN401  (what the view carries)
 
 
 def _came_from() -> str:
-    """Return the page of ours on which the button was."""
+    """Return the page of ours on which the button was; none where it was on what a form was answered with."""
     referrer = urlsplit(request.referrer or "")
-    return referrer.path if referrer.netloc == request.host else ""
+    is_page = referrer.netloc == request.host and sessions.can_be_opened(referrer.path)
+    return referrer.path if is_page else ""

@@ -153,6 +153,17 @@ def _id_of(name: str) -> int:
     return db.session.execute(select(Staff.id).where(Staff.name == name)).scalar_one()
 
 
+@pytest.mark.money
+@pytest.mark.parametrize("act", ["again", "withdraw"])
+def test_an_invitation_that_no_database_could_hold_is_none(app: Flask, browser: Browser, act: str) -> None:
+    browser.sign_in(make_staff())
+    token = dict(browser.open(STAFF).form("/sign-out").values)["csrf_token"]
+
+    page = browser.post(f"{STAFF}/invitations/{act}", {"csrf_token": token, "email": "a\x00b", "submission": "x" * 24})
+
+    assert (page.path, page.status) == (STAFF, 200)
+
+
 def test_where_mails_are_sent_the_link_goes_by_mail_and_is_not_shown(app: Flask, browser: Browser) -> None:
     change_settings(mail_from="desk@kite.example")
     app.config["SMTP_URL"] = "smtp://127.0.0.1:1"
@@ -287,7 +298,11 @@ def test_a_button_that_is_dangerous_comes_back_to_its_page(app: Flask, browser: 
     grow_stale()
 
     url = f"{STAFF}/{agent.id}"
-    for referrer, back in ((f"http://localhost{url}", url), ("https://evil.example/admin", ""), ("", "")):
+    ours = "http://localhost"
+    for referrer, back in (
+        *((f"{ours}{url}", url), (f"{ours}{url}/send-link", "")),  # a page that a form was answered with
+        *(("https://evil.example/admin", ""), ("", "")),
+    ):
         response = browser.client.post(f"{url}/disable", data={"csrf_token": token}, headers={"Referer": referrer})
         assert response.status_code == 303
         assert response.headers["Location"] == f"/sign-in/again?next={back}"

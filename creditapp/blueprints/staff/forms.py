@@ -14,7 +14,7 @@ from creditapp.models import Role
 from creditapp.queries.staff import StaffFacts
 from creditapp.services.staff import EMAIL_CHARS_MAX
 from creditapp.services.staff_access import RANKS, Invitation, StaffFields, may_give
-from creditapp.text import LINE_CHARS_MAX
+from creditapp.text import LINE_CHARS_MAX, TextError, clean
 from creditapp.web import urls
 from creditapp.web.fields import LineField, PassedField, SubmissionField, VersionField, echo, tell_saved
 from creditapp.web.forms import Form
@@ -86,6 +86,13 @@ class InvitationForm(Form):
 
     email = PassedField()
     submission = SubmissionField()
+
+    def validate_email(self, field: PassedField) -> None:
+        """No database is asked for what it could not hold."""
+        try:
+            clean(field.data, chars_max=EMAIL_CHARS_MAX)
+        except TextError as error:
+            raise ValidationError(str(error)) from error
 
 
 class RolesForm(Form):
