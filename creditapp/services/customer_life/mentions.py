@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, null, or_, select, update
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, null, or_, select, update
 
 from creditapp.db import Base, now
 from creditapp.models import (
@@ -28,7 +28,7 @@ from creditapp.models import (
 )
 from creditapp.services import ledger
 from creditapp.services.audit import Action
-from creditapp.services.customer_life.words import PersonalWords, without
+from creditapp.services.customer_life.words import GAP, PersonalWords, without
 from creditapp.services.intents import read_reference
 from creditapp.text import fold
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 TEXTS = Base.metadata.tables[CreditEntryText.__tablename__]
 _LINE_TEXTS = ("label", "note", "customer_note", "ticket_ref", "changed_why", "problem", "outcome")
+_OUTCOME = case((BatchLine.outcome == "", ""), else_=GAP)
+"""A line that says why it was not posted must go on saying that it was not."""
 _ABOUT_MANY: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (Batch, ("title", "note", "customer_note", "problem", "source_name", "terms")),
     (Incident, ("title", "reference", "note", "customer_note")),
@@ -54,7 +56,7 @@ def of_batches(session: Session, people: Sequence[int], words: PersonalWords) ->
     line, batch = BatchLine, Batch
     empty = dict.fromkeys(_LINE_TEXTS, "")
     of_any = line.batch_id.in_(select(batch.id))  # there is an index for the customers of each batch
-    own = update(line).where(of_any, line.customer_id.in_(people)).values(empty)
+    own = update(line).where(of_any, line.customer_id.in_(people)).values(empty | {"outcome": _OUTCOME})
     count = _count(session, own)
     of_files = line.batch_id.in_(select(batch.id).where(batch.kind == BatchKind.IMPORT))
     nobody = and_(of_files, line.flag == LineFlag.REFUSED, line.flag != "", line.customer_id.is_(None))

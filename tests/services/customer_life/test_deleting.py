@@ -41,6 +41,7 @@ from tests.factories import (
     actor,
     balance_of,
     change_settings,
+    freeze_account,
     give,
     make_customer,
     make_invoice,
@@ -50,6 +51,7 @@ from tests.factories import (
     new_key,
     reason_named,
 )
+from tests.services.batches.desk import issue, lines_of, make_batch
 from tests.services.customer_life.leaving import delete
 from tests.services.refunds.counter import captured, credit_back
 
@@ -198,3 +200,15 @@ def test_a_refund_that_fails_after_a_merge_and_a_deletion_is_owed_by_the_one_who
 
     assert (balance_of(customer), balance_of(kept)) == (0, 1000)
     assert delete(kept, paid=Way.EXPIRE).expired_minor == 1000
+
+
+def test_a_line_of_a_batch_that_was_skipped_is_told_apart_from_one_that_was_posted() -> None:
+    credited, skipped = make_customer(), make_customer()
+    batch_id = make_batch([(credited, 500), (skipped, 500)])
+    freeze_account(skipped)
+    issue(batch_id, 2)
+
+    for customer in (credited, skipped):
+        delete(customer, goodwill=Way.EXPIRE)
+
+    assert [line.outcome for line in lines_of(batch_id)] == ["", "…"]
