@@ -12,7 +12,18 @@ from sqlalchemy import Row, Select, insert, select
 from creditapp.db import Base, now
 from creditapp.errors import InvoiceAmountError, NotApplicableError, ProductError
 from creditapp.models import Cycle, Invoice, InvoiceKind, InvoiceStatus, Product, Subscription, SubscriptionStatus
-from creditapp.services import bills, credits, customers, invoices, ledger, periods, promos, referrals, request_keys
+from creditapp.services import (
+    bills,
+    credits,
+    customers,
+    invoices,
+    ledger,
+    periods,
+    promos,
+    referrals,
+    request_keys,
+    self_dealing,
+)
 from creditapp.services.credits import Trigger
 from creditapp.services.invoices import Line
 from creditapp.services.mails import issued as mails
@@ -86,6 +97,7 @@ def place(  # noqa: PLR0913  (one argument for each field of the form)
         ProductError: a product is not there, or not sold any more.
         InvoiceAmountError: the lines come to no invoice.
         CodeError: the code is not taken.
+        OwnAccountError: who asks orders for themselves, and wants credit used or brought by a code.
         ApplyExceedsError: more credit is chosen than is due or usable.
         CustomerNotFoundError, CustomerClosedError: there is no such customer, or nothing is sold to them any more.
         FormReusedError: the key has placed another order.
@@ -198,6 +210,7 @@ def _subscribed_as(line: OrderLine) -> str:
 
 def _use_code(session: Session, account: Account, panel: Panel, made: Made, code: str, by: Actor) -> Offer:
     """Use the code in the order that has just been made, and return what it brings."""
+    self_dealing.refuse(session, by, made.customer_id)
     offer = promos.check(session, made.customer_id, code, made.total_minor, invoice_id=made.id)
     if offer.promo_id is None:
         referrals.note(session, made.customer_id, made.id, offer)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from creditapp.db import db, transact
 from creditapp.errors import OwnAccountError
 from creditapp.models import AuditRow, Customer, CustomerStatus, Role, Staff
-from creditapp.services import credits, freezing, invoices, numbers, payments, refunds, self_dealing
+from creditapp.services import checkout, credits, freezing, invoices, numbers, payments, refunds, self_dealing
 from creditapp.services.actor import SYSTEM, Actor
 from tests.browser import Browser
 from tests.factories import (
@@ -23,6 +23,8 @@ from tests.factories import (
     make_customer,
     make_invoice,
     make_payment,
+    make_product,
+    make_promo,
     make_staff,
     new_key,
     reason_named,
@@ -41,7 +43,8 @@ def link(person: StaffMember, customer_id: int) -> None:
 def verbs(customer_id: int, other_id: int) -> dict[str, Callable[..., Any]]:
     """Every way in which a person moves credit, to be called with who does it."""
     entry, invoice_id, payment_id = give(customer_id, 700), make_invoice(customer_id), make_payment(customer_id, 500)
-    reason_id, key = reason_named("Courtesy"), new_key
+    reason_id, key, product_id = reason_named("Courtesy"), new_key, make_product()
+    make_promo("Spring-25")
 
     def number(noun: str) -> int:
         return transact(numbers.reserve, noun)
@@ -53,7 +56,14 @@ def verbs(customer_id: int, other_id: int) -> dict[str, Callable[..., Any]]:
         terms: dict[str, Any] = {"method": "bank", "received_on": date(2026, 3, 1), "by": by, "key": key()}
         return transact(payments.record, customer_id, number("payments"), 100, **terms)
 
+    def order(by: Actor) -> object:
+        lines = [checkout.OrderLine(product_id=product_id)]
+        terms: dict[str, Any] = {"first_subscription_id": number("subscriptions"), "use_credit": False}
+        invoice = number("invoices")
+        return transact(checkout.place, customer_id, invoice, lines, code="Spring-25", by=by, key=key(), **terms)
+
     return {
+        "promo code": order,
         "adjust": lambda by: transact(credits.adjust, customer_id, 100, reason_id=reason_id, by=by, key=key()),
         "set balance": lambda by: transact(
             credits.set_balance,
