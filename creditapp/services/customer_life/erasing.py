@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Update, and_, delete, select, text, update
+from sqlalchemy import Update, and_, delete, or_, select, text, update
 
 from creditapp.db import Base, ledger_key
 from creditapp.models import (
@@ -72,14 +72,19 @@ def erase(session: Session, people: Sequence[int]) -> Erased:
 
 
 def _texts(session: Session, people: Sequence[int]) -> int:
-    """Erase the texts of their entries, and of the other halves of their transfers, where the same was written."""
+    """Erase the texts of their entries, and of the other halves of their transfers, where the same was written.
+
+    So it is where such a half was taken back.
+    """
     e, t = CreditEntry, TEXTS.c
     count = ledger.erase_texts(session, t.customer_id.in_(people))
     halves = select(e.other_customer_id, e.other_seq).where(
         e.customer_id.in_(people), e.other_seq.is_not(None), e.other_customer_id.not_in(people)
     )
     for other_id, other_seq in session.execute(halves).all():
-        count += ledger.erase_texts(session, and_(t.customer_id == other_id, t.seq == other_seq))
+        taken_back = select(e.seq).where(e.customer_id == other_id, e.reversed_seq == other_seq)
+        its_own = or_(t.seq == other_seq, t.seq.in_(taken_back))
+        count += ledger.erase_texts(session, and_(t.customer_id == other_id, its_own))
     return count
 
 

@@ -89,6 +89,8 @@ def live() -> tuple[int, int]:
     give(zoe, 2000, note=f"{TYPED} note", ticket_ref=f"{TYPED}-1")
     transact(credits.adjust, zoe, 500, reason_id=reason_named("Courtesy"), customer_note=f"{TYPED} line", **act())
     transact(credits.transfer, zoe, other, 100, reason_id=reason_named("Courtesy"), note=f"{TYPED} sisters", **act())
+    back = transact(credits.transfer, zoe, other, 30, reason_id=reason_named("Courtesy"), **act()).given
+    transact(credits.take_back, zoe, back.seq, note=f"{TYPED} slip", **act())
     subscription = _subscribe(zoe)
     _bill(zoe, subscription)
     transact(freezing.freeze, zoe, f"{TYPED} fraud?", by=actor())
