@@ -42,7 +42,7 @@ def test_a_user_with_everything_is_deleted_in_one_form(browser: Browser) -> None
     assert f"1 invoice is open: #{invoice} ($49.00 due)" in asks.text
     assert "The balance: $39.00" in asks.text
     refused = browser.submit(asks, form="Delete user", goodwill="transfer", confirm="Brigid")
-    assert refused.errors("paid") == ["Say what becomes of it."]
+    assert refused.errors("paid") == ["Say what becomes of the paid credit."]
     assert refused.errors("to") == ["Enter the number of the user who gets it."]
     assert refused.errors("confirm") == [f"This is not the user’s number, {client.id}, or name."]
     chosen: dict[str, Any] = {"paid": "refund", "promotional": "expire", "to": str(heir), "confirm": f"#{client.id}"}

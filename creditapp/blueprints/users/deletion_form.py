@@ -32,7 +32,7 @@ class DeleteForm(Form):
     promotional = RadioField("Promotional credit", choices=_GIVEN, validate_choice=False)
     to = NumberField("Transfer to user")
     reason = ReasonChoiceField()
-    cancel_invoices = BooleanField("Cancel them: nothing of them is owed any more")
+    cancel_invoices = BooleanField("Cancel what is open: nothing of it is owed any more")
     confirm = LineField("Type the user’s number or name", chars_max=NAME_CHARS_MAX + 1)
     version = VersionField()
     seen = HiddenField()
@@ -65,7 +65,8 @@ class DeleteForm(Form):
             field = self[name]
             allowed = _REFUND | _GIVEN if name == "paid" and self._can_go_back else _GIVEN
             if field.data not in allowed:
-                field.errors = [*field.errors, "Say what becomes of it."]
+                part = field.label.text[0].lower() + field.label.text[1:]
+                field.errors = [*field.errors, f"Say what becomes of the {part}."]
                 valid = False
         if self.choices.transfers and self.to.number is None and not self.to.errors:
             self.to.errors = ["Enter the number of the user who gets it."]
