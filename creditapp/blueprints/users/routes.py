@@ -92,7 +92,7 @@ def show(customer_id: int) -> ResponseReturnValue:
     customer = profile_or_404(customer_id)
     if customer.merged_into_id is not None and request.args.get("merged") != "1":
         return _to_survivor(customer, customer.merged_into_id)
-    form = AdjustCreditForm() if can(Permission.CREDIT_ADJUST) and customer.merged_into_id is None else None
+    form = AdjustCreditForm() if can(Permission.CREDIT_ADJUST) and customer.status in customers.BY_HAND else None
     return render_customer(customer, form)
 
 
