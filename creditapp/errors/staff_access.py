@@ -89,4 +89,4 @@ class WrongCodeError(DomainError):
     """The code is not the one of this moment, or it was used before."""
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
-        return "This code is not right, or was used before. Wait for the next one, and see that your phone's clock is."
+        return "This code is not right, or was used before. Wait for the next one, and check your phone's clock."

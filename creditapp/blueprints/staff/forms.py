@@ -39,7 +39,7 @@ class StaffForm(Form):
     """What others may change about somebody."""
 
     role = SelectField("Role")
-    own_customer = UserNumberField("Own user number")
+    own_customer = UserNumberField("Own customer account")
     version = VersionField()
 
     def __init__(self, person: StaffFacts, **kw: Any) -> None:  # noqa: ANN401  (WTForms' signature)
