@@ -120,7 +120,7 @@ def give_back(
         raise AmountRangeError(amount_minor=amount_minor, limit_minor=taken_minor)
     for bill in owed:
         close = invoices.cancel if bill.status == InvoiceStatus.UNPAID else invoices.refund_to_credit
-        close(session, bill.customer_id, bill.id, by=by, key=f"{key}:{bill.id}")
+        close(session, bill.customer_id, bill.id, by=by, key=f"{key}:invoice:{bill.id}")
     _lower_refunded(session, customer_id, payment_id, taken_minor)
     for entry in entries:
         with merging.through(session, entry.customer_id):

@@ -12,12 +12,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from creditapp.db import db
+from creditapp.db import db, transact
 from creditapp.gateways import Told, ToldKind
 from creditapp.models import Capture, Invoice, InvoiceKind
+from creditapp.services import numbers
 from creditapp.services.callbacks import Taken
 from tests.crowd import together
-from tests.factories import balance_of, make_customer
+from tests.factories import balance_of, give, make_customer
 from tests.services.gateways.far_end import begin, captured, events, hear, outcome, renamed, told, wordings
 from tests.services.invoices.desk import actions, amounts, bill, pay, use
 
@@ -136,6 +137,22 @@ def test_spent_credit_that_is_taken_back_is_owed_on_an_invoice_and_forgiven_when
 
     hear(told(ToldKind.DISPUTE_CLOSED, disputed_minor=0, after_s=10))
     assert (balance_of(customer), outcome(customer, funds)["owed"]) == (100, None)
+
+
+def test_an_entry_and_a_claw_back_invoice_of_the_same_number_are_both_undone(app: Flask) -> None:
+    customer = make_customer()
+    hear(captured(begin(customer, bill(customer, 1000)), 1800))
+    number = transact(numbers.reserve, "invoices") + 1
+    for _one in range(number - 2):
+        give(customer, 1)
+    hear(told(ToldKind.DISPUTED, disputed_minor=1800, after_s=9))
+    assert (wordings(customer)[number - 1], is_there(customer, number)) == ("Chargeback of Payment #1", True)
+    give(customer, 40)
+    use(customer, number)
+
+    hear(told(ToldKind.DISPUTE_CLOSED, disputed_minor=0, after_s=10))
+
+    assert balance_of(customer) == 800 + number - 2 + 40
 
 
 def test_what_was_paid_for_a_claw_back_comes_back_as_credit_when_the_dispute_is_won(app: Flask) -> None:
