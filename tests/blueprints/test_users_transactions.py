@@ -13,10 +13,12 @@ from tests.browser import Browser
 from tests.factories import (
     actor,
     balance_of,
+    close_customer,
     make_customer,
     make_invoice,
     make_payment,
     make_staff,
+    merge_customers,
     new_key,
 )
 from tests.services.refunds.counter import captured
@@ -77,3 +79,17 @@ def test_a_payment_is_voided_with_a_reason_and_says_so_everywhere(browser: Brows
     assert "$50.00 void" in browser.open("/admin/billing/payments").text
     assert "voided already" in browser.open(f"/admin/billing/payments/{payment}/void").text
     assert "came through a gateway" in browser.open(f"/admin/billing/payments/{by_card}/void").text
+
+
+def test_nothing_is_voided_of_who_was_deleted_or_merged(browser: Browser) -> None:
+    gone, other, kept = make_customer(), make_customer(), make_customer()
+    last, theirs = make_payment(gone, 500), make_payment(other, 700)
+    close_customer(gone)
+    merge_customers(other, into=kept)
+    browser.sign_in(make_staff())
+
+    assert "Void" not in browser.open(f"/admin/users/{gone}/transactions").text
+    assert "Void" not in browser.open(f"/admin/users/{kept}/transactions").text
+    assert f"User #{gone} was deleted" in browser.open(f"/admin/billing/payments/{last}/void").text
+    assert f"User #{other} was merged into #{kept}" in browser.open(f"/admin/billing/payments/{theirs}/void").text
+    assert "Manage Credits" not in browser.open(f"/admin/users/{gone}").text

@@ -11,10 +11,11 @@ from creditapp.blueprints.payments.words import method_words
 from creditapp.db import db, transact
 from creditapp.errors import DomainError
 from creditapp.permissions import Permission, dangerous, requires
-from creditapp.queries import payments, refunds
+from creditapp.queries import customers, payments, refunds
 from creditapp.queries.payments import PaymentFacts
 from creditapp.services import numbers, payment_voiding
 from creditapp.services.bills import moved_by
+from creditapp.services.customers import BY_HAND
 from creditapp.services.payment_voiding import REASON_CHARS_MAX, Voided
 from creditapp.web.fields import LineField, SubmissionField
 from creditapp.web.filters import money
@@ -107,7 +108,19 @@ def obstacle(payment: PaymentFacts) -> str:
         return "It has been voided already."
     if refunds.gateway_of(db.session(), payment.customer_id, payment.id):
         return "It came through a gateway: its money is there. Refund it instead."
-    return "A part of it has gone back, so it did come. Refund the rest instead." if payment.refunded_minor else ""
+    if payment.refunded_minor:
+        return "A part of it has gone back, so it did come. Refund the rest instead."
+    return _history_obstacle(payment.customer_id)
+
+
+def _history_obstacle(customer_id: int) -> str:
+    """Say why the history of who paid is over: merged or deleted; empty: it goes on."""
+    customer = customers.find_profile(db.session(), customer_id)
+    if customer is None or customer.status in BY_HAND:
+        return ""
+    if customer.merged_into_id is not None:
+        return f"User #{customer_id} was merged into #{customer.merged_into_id}: what was paid before stays as it is."
+    return f"User #{customer_id} was deleted: what was paid before stays as it is."
 
 
 def _payment_or_404(payment_id: int) -> PaymentFacts:

@@ -18,6 +18,7 @@ from creditapp.permissions import Permission, can, requires
 from creditapp.queries import transactions as queries
 from creditapp.queries.merged import family_of
 from creditapp.queries.transactions import Transaction
+from creditapp.services.customers import BY_HAND
 from creditapp.web import lists, urls
 from creditapp.web.exports import Number, csv_response, record_export
 from creditapp.web.filters import plain, utc
@@ -49,6 +50,7 @@ def transactions(customer_id: int) -> ResponseReturnValue:
     totals = queries.totals(session, people)
     path = url_for("users.transactions", customer_id=customer_id)
     page = _page(people, path, totals.count)
+    is_open = customer.status in BY_HAND
     shown = [(row.customer_id, row.payment_id) for row in page.rows if row.kind == Transaction.PAYMENT]
     return render_page(
         "users/transactions.html",
@@ -64,12 +66,12 @@ def transactions(customer_id: int) -> ResponseReturnValue:
         columns=COLUMNS,
         paid=queries.invoices_of(session, shown),
         what=words_of,
-        can_void=_can_void,
+        can_void=lambda row: row.customer_id == customer_id and is_open and _can_void(row),
         export_url=url_for("users.export_transactions", customer_id=customer_id)
         if can(Permission.PAYMENT_EXPORT)
         else None,
         new_url=lists.link(url_for("payments.create"), {"customer": customer_id})
-        if can(Permission.PAYMENT_WRITE) and customer.status in {"active", "inactive"}
+        if can(Permission.PAYMENT_WRITE) and is_open
         else None,
     )
 
