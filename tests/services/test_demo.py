@@ -226,7 +226,7 @@ def test_what_renews_is_invoiced_and_paid_more_or_less_in_time(app: Flask, tmp_p
 
     i, e = Invoice, CreditEntry
     invoices = db.session.execute(select(i)).scalars().all()
-    assert {invoice.kind for invoice in invoices} == {"order", "renewal"}
+    assert {invoice.kind for invoice in invoices} == {"order", "renewal", "manual"}
     assert {invoice.status for invoice in invoices} == {"paid", "unpaid", "cancelled", "refunded"}
     paid = [invoice for invoice in invoices if invoice.status == "paid"]
     assert {(invoice.credit_minor > 0, invoice.paid_minor > 0) for invoice in paid} == {
