@@ -37,7 +37,7 @@ SENTENCES = {
     403: ("You may not do this", "Your role does not include it. Ask an administrator."),
     404: ("There is nothing here", "Check the address, or search for what you need."),
     405: ("This cannot be done this way", "Go back and use the page's own buttons."),
-    409: ("This could not be done", "Go back, reload the page and look at what is so now."),
+    409: ("This could not be done", "Go back, reload the page and look at how things stand now."),
     413: ("That is too large", "Nothing was saved. Send less at once."),
     429: ("Too many tries", "Wait a minute and try again."),
     500: ("Something went wrong", "The reference below leads to the details in the log."),

@@ -226,7 +226,7 @@ def _this_page(args: list[tuple[str, str]]) -> str:
 
 def _say_it_ended(*, is_kept: bool) -> None:
     kept = "Sign in, and what you typed is there again."
-    lost = "Sign in, and look at what is so before you send it again."
+    lost = "Sign in, and look at how things stand before you send it again."
     notify("Your session had ended: nothing was saved.", kept if is_kept else lost, kind="warning")
 
 

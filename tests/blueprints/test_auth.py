@@ -581,7 +581,7 @@ def test_who_signed_out_elsewhere_is_told_that_nothing_was_saved(browser: Browse
     asked = browser.submit(page, form="Save", company_name="Half typed")
 
     assert asked.flashes == [
-        "Your session had ended: nothing was saved. Sign in, and look at what is so before you send it again."
+        "Your session had ended: nothing was saved. Sign in, and look at how things stand before you send it again."
     ]
 
 
