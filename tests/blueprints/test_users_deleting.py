@@ -25,7 +25,6 @@ from tests.services.customer_life.leaving import holders
 
 
 def test_a_user_with_everything_is_deleted_in_one_form(browser: Browser) -> None:
-    change_settings(credit_refunds=True)
     client = make_client(700, name="Brigid Canarybird", email="brigid@canarymail.example")
     heir = make_customer(name="Nadia Nguyen")
     payment = make_payment(client.id, 3000)
@@ -36,6 +35,10 @@ def test_a_user_with_everything_is_deleted_in_one_form(browser: Browser) -> None
     browser.sign_in(make_staff())
 
     asks = browser.open(browser.open(f"/admin/users/{client.id}").link("Delete"))
+    assert "$30.00 could be sent back to where it came from if Credit refunds were on." in asks.text
+    change_settings(credit_refunds=True)
+    asks = browser.open(asks.path)
+    assert "could be sent back" not in asks.text
     assert "1 log-in with 0 sessions" in asks.text
     assert "4 entries of the ledger" in asks.text
     assert "1 subscription ends today" in asks.text

@@ -44,6 +44,8 @@ class DeleteForm(Form):
         can_go_back = bool(found.refundable_minor) and refunds_allowed
         self.paid.choices = (_REFUND if can_go_back else {}) | _GIVEN
         self._can_go_back = can_go_back
+        self.unsendable_minor = 0 if refunds_allowed else found.refundable_minor
+        """What could be sent back if the settings allowed it; minor units."""
         self.asked = self._asked(found, can_go_back=can_go_back)
         """Which parts of the balance there are, with how much of each; minor units."""
 
