@@ -53,7 +53,7 @@ class Visitor:
 
     def is_accessible(self) -> None:
         found = AXE.run(self.page)
-        assert found.violations_count == 0, found.generate_report()
+        assert found.violations_count == 0, f"{self.page.url}\n{found.generate_report()}"
 
     def fits(self) -> None:
         """Nothing makes the page scroll sideways."""

@@ -57,6 +57,7 @@ def test_credit_is_moved_frozen_and_its_owner_deleted_by_the_keyboard_alone(visi
     expect(page.get_by_role("status").first).to_contain_text(f"$10.00 moved to #{heir}.")
 
     _choose(page, "Freeze balance", "/credit/freeze")
+    expect(page.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("A dispute")
     page.keyboard.press("Enter")
     expect(page.get_by_text("A dispute. What arrives is added")).to_be_visible()
