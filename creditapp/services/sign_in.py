@@ -101,7 +101,7 @@ def open_session(
     if checked is not None and _expect(session, log_in_id, checked) is not None:
         raise WrongPasswordError  # a second factor was set up while the password was being checked
     end(session, instead_of)
-    token = _insert(session, log_in_id, by=by, browser=browser, lasts=lasts)
+    token = insert_session(session, log_in_id, by=by, browser=browser, lasts=lasts)
     known_addresses.remember(session, log_in_id, by.address)
     audit.record(session, Action.SIGNED_IN, by, by.kind, by.id)
     return token
@@ -119,7 +119,7 @@ def open_half(
     """
     _expect(session, log_in_id, checked)
     end(session, instead_of)
-    return _insert(session, log_in_id, by=by, browser=browser, lasts=HALF_MAX, awaits_code=True)
+    return insert_session(session, log_in_id, by=by, browser=browser, lasts=HALF_MAX, awaits_code=True)
 
 
 def find_half(session: Session, token: str, moment: datetime) -> Half | None:
@@ -159,9 +159,17 @@ def _expect(session: Session, log_in_id: int, checked: Checked) -> datetime | No
     return totp_since
 
 
-def _insert(
-    session: Session, log_in_id: int, *, by: Actor, browser: str, lasts: timedelta, awaits_code: bool = False
+def insert_session(
+    session: Session,
+    log_in_id: int,
+    *,
+    by: Actor,
+    browser: str,
+    lasts: timedelta,
+    awaits_code: bool = False,
+    views_customer_id: int | None = None,
 ) -> str:
+    """Insert the row that is a session, and return its token. Who may have one, and the audit, are the caller's."""
     token, moment = secrets.token_urlsafe(TOKEN_BYTES), now(session)
     session.execute(
         insert(LogInSession).values(
@@ -173,6 +181,7 @@ def _insert(
             address=by.address,
             browser=browser,
             awaits_code=awaits_code,
+            views_customer_id=views_customer_id,
         )
     )
     return token

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
-from creditapp.db import now
 from creditapp.errors import CustomerClosedError, CustomerNotFoundError, StaffDisabledError
 from creditapp.models import Customer, LogInSession, Staff
 from creditapp.services import audit, sign_in
 from creditapp.services.audit import Action
 from creditapp.services.customers import BY_HAND
-from creditapp.services.sign_in import TOKEN_BYTES, token_digest
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -44,18 +41,8 @@ def begin(session: Session, customer_id: int, *, by: Actor, browser: str) -> str
         raise CustomerClosedError(customer_id)
     s = LogInSession
     session.execute(delete(s).where(s.log_in_id == log_in_id, s.views_customer_id.is_not(None)))
-    token, moment = secrets.token_urlsafe(TOKEN_BYTES), now(session)
-    session.execute(
-        insert(s).values(
-            token_digest=token_digest(token),
-            log_in_id=log_in_id,
-            created_at=moment,
-            seen_at=moment,
-            ends_at=moment + VIEW_MAX,
-            address=by.address,
-            browser=browser,
-            views_customer_id=customer_id,
-        )
+    token = sign_in.insert_session(
+        session, log_in_id, by=by, browser=browser, lasts=VIEW_MAX, views_customer_id=customer_id
     )
     audit.record(session, Action.VIEW_BEGUN, by, "customer", customer_id)
     return token

@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from flask import current_app, has_request_context, request, url_for
 
+from creditapp.db import db
+from creditapp.queries import account
+
 _OWN_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -27,3 +30,8 @@ def address_of(endpoint: str, **values: Any) -> str | None:  # noqa: ANN401  (of
     """Return the whole address of a page; None where nobody has said how we are reached."""
     base = own_base()
     return None if base is None else f"{base}{url_for(endpoint, **values)}"
+
+
+def sends_links() -> bool:
+    """Return whether a link that is made now goes out by mail: there is a server, a sender, and an address of ours."""
+    return own_base() is not None and bool(current_app.config["SMTP_URL"]) and account.sends_mail(db.session())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import current_app, redirect, request, session, url_for
+from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_login import current_user
@@ -17,14 +17,13 @@ from creditapp.db import db, transact
 from creditapp.errors import AddressUnfitError, LinkError, WrongPasswordError
 from creditapp.models import LinkPurpose
 from creditapp.permissions import customer_only, public
-from creditapp.queries import account
 from creditapp.services import client_access, passwords
 from creditapp.services import sign_in as sign_ins
 from creditapp.services.actor import customer
 from creditapp.services.client_access import SESSION_MAX
 from creditapp.services.sign_in import Checked
 from creditapp.web import sessions, throttle
-from creditapp.web.addresses import address_of
+from creditapp.web.addresses import address_of, sends_links
 from creditapp.web.fields import refuse_form
 from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
@@ -82,17 +81,16 @@ def sign_out() -> ResponseReturnValue:
 @limiter.limit("5 per hour", key_func=by_account, methods=["POST"])
 def forgotten() -> ResponseReturnValue:
     """Send a link to whoever it is. The answer is the same whether anybody is known by the address."""
-    form = ForgottenForm()
-    sends_mail = bool(current_app.config["SMTP_URL"]) and account.sends_mail(db.session())
+    form, is_sent = ForgottenForm(), sends_links()
     if form.validate_on_submit():
         passwords.verify(None, "")  # beside a hash nobody can tell by the clock whether a mail was written
         transact(client_access.ask_reset, form.email.text, link=_reset_link, address=request.remote_addr or "")
-        if sends_mail:
+        if is_sent:
             notify("If you have a log-in with this address, a mail is on its way.", "Its link works for 30 minutes.")
         else:
             notify("No mails are sent from here at the moment.", "Ask us for a new link, please.", kind="warning")
         return redirect(url_for("account.sign_in"))
-    return render_page("account/forgotten.html", form, sends_mail=sends_mail)
+    return render_page("account/forgotten.html", form, sends_mail=is_sent)
 
 
 @bp.route("/invitations/<token>", methods=["GET", "POST"])

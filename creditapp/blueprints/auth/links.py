@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flask import current_app, redirect, request, session, url_for
+from flask import redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from creditapp.blueprints.auth import bp
@@ -14,10 +14,9 @@ from creditapp.blueprints.auth.password_forms import PasswordForm
 from creditapp.db import db, transact
 from creditapp.errors import LinkError, TakenError
 from creditapp.permissions import public
-from creditapp.queries import account
 from creditapp.services import passwords, staff_access
 from creditapp.services.client_access import LinkFacts
-from creditapp.web.addresses import address_of
+from creditapp.web.addresses import address_of, sends_links
 from creditapp.web.fields import refuse_form
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
@@ -35,7 +34,7 @@ _GONE = 404
 @limiter.limit("5 per hour", key_func=by_account, methods=["POST"])
 def forgotten() -> ResponseReturnValue:
     """Send a link to whoever it is. The answer is the same whether anybody is known by the address."""
-    form, is_sent = ForgottenForm(), sends_mail()
+    form, is_sent = ForgottenForm(), sends_links()
     if form.validate_on_submit():
         passwords.verify(None, "")  # beside a hash nobody can tell by the clock whether a mail was written
         transact(staff_access.ask_reset, form.email.text, link=reset_link, address=request.remote_addr or "")
@@ -77,12 +76,6 @@ def reset_link(token: str) -> str | None:
 def invitation_link(token: str) -> str | None:
     """Return the whole address of an invitation; None where nobody has said how we are reached."""
     return address_of("auth.invitation", token=token)
-
-
-def sends_mail() -> bool:
-    """Return whether a link that is made now goes out by mail."""
-    is_known = address_of("auth.sign_in") is not None
-    return is_known and bool(current_app.config["SMTP_URL"]) and account.sends_mail(db.session())
 
 
 def _choose_password(

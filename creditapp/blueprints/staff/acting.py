@@ -8,7 +8,7 @@ from typing import Any
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from creditapp.blueprints.auth.links import reset_link, sends_mail
+from creditapp.blueprints.auth.links import reset_link
 from creditapp.blueprints.staff import bp
 from creditapp.blueprints.staff.finding import person_or_404
 from creditapp.blueprints.staff.routes import show_person
@@ -16,6 +16,7 @@ from creditapp.db import transact
 from creditapp.errors import DomainError
 from creditapp.permissions import Permission, dangerous, requires
 from creditapp.services import staff_access
+from creditapp.web.addresses import sends_links
 from creditapp.web.forms import BareForm
 from creditapp.web.notices import notify
 from creditapp.web.sessions import current_actor
@@ -61,7 +62,7 @@ def send_link(staff_id: int) -> ResponseReturnValue:
     except DomainError as error:
         notify(error.sentence(str), kind="warning")
         return _back(staff_id)
-    if sends_mail():
+    if sends_links():
         notify("A link is on its way.", f"{person.name} chooses a new password with it; it works for 30 minutes.")
         return _back(staff_id)
     return show_person(person, reset_link(token) or url_for("auth.reset", token=token))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from creditapp.blueprints.auth.links import invitation_link, sends_mail
+from creditapp.blueprints.auth.links import invitation_link
 from creditapp.blueprints.staff import bp
 from creditapp.blueprints.staff.forms import InvitationForm, InviteForm
 from creditapp.db import db, transact
@@ -14,6 +14,7 @@ from creditapp.permissions import Permission, dangerous, requires
 from creditapp.queries import staff as queries
 from creditapp.services import staff_access
 from creditapp.services.staff_access import Invitation
+from creditapp.web.addresses import sends_links
 from creditapp.web.notices import notify
 from creditapp.web.pages import render_page
 from creditapp.web.refusals import place
@@ -71,7 +72,7 @@ def withdraw() -> ResponseReturnValue:
 
 def _made(invited: Invitation, key: str) -> ResponseReturnValue:
     token = transact(staff_access.invite, invited, link=invitation_link, by=current_actor(), key=key)
-    if token is not None and not sends_mail():
+    if token is not None and not sends_links():
         link = invitation_link(token) or url_for("auth.invitation", token=token)
         return _page(None, 200, invited=invited, link=link)
     notify(
@@ -92,7 +93,7 @@ def _page(
         crumbs=crumbs,
         invited=invited,
         link=link,
-        is_mailed=sends_mail(),
+        is_mailed=sends_links(),
     )
 
 
