@@ -244,6 +244,16 @@ def test_who_waits_for_a_mail_that_nobody_sends_is_told(browser: Browser) -> Non
     assert page.flashes == ["No mails are sent from here at the moment. Ask us for a new link, please."]
 
 
+@pytest.mark.parametrize(("host", "is_promised"), [("localhost", True), ("stranger.example", False)])
+def test_no_link_is_promised_where_nobody_knows_how_we_are_reached(app: Flask, host: str, is_promised: bool) -> None:
+    app.config["SMTP_URL"] = "smtp://127.0.0.1:1"
+    change_settings(mail_from="billing@panel.example")
+
+    for door in ("/forgotten", "/account/forgotten"):
+        words = app.test_client().get(door, base_url=f"http://{host}").get_data(as_text=True)
+        assert ("No mails are sent from here" not in words) is is_promised
+
+
 def test_whether_an_address_is_known_is_never_said(app: Flask, browser: Browser) -> None:
     app.config["SMTP_URL"] = "smtp://127.0.0.1:1"
     change_settings(mail_from="billing@panel.example")
