@@ -15,9 +15,11 @@ TEXT = "Credit for downtime"
 CHUNK = """
     CREATE TEMPORARY TABLE bench_chunk AS
     SELECT l.customer_id, l.line, l.subscription_id, l.amount_minor, a.entry_seq, a.balance_minor, a.head_hash,
-        'Downtime Credit: Outage, 3 h 20 min, ' || l.label AS description,
+        'Downtime Credit: Outage, 3 h 20 min, ' || p.name || ' #' || l.subscription_id AS description,
         'downtime:{incident}:' || l.subscription_id || ':' || {round} AS key, {salt} AS salt
     FROM batch_lines l JOIN credit_accounts a ON a.customer_id = l.customer_id
+    JOIN subscriptions s ON s.customer_id = l.customer_id AND s.id = l.subscription_id
+    JOIN products p ON p.id = s.product_id
     WHERE l.batch_id = {batch} AND l.is_included AND l.line > {after} AND l.line <= {after} + {most}{lock}"""
 ROW = (
     *("customer_id", "entry_seq", "amount_minor", "balance_minor", "head_hash"),

@@ -44,6 +44,7 @@ from creditapp.errors.downtime import (
     DowntimeAmountError,
     DowntimeRepeatedError,
     DowntimeTooLongError,
+    NamedInTitleError,
     PolicyError,
 )
 from creditapp.errors.entries import (
@@ -203,6 +204,7 @@ __all__ = [
     "MergedError",
     "Money",
     "MoneyUnderwayError",
+    "NamedInTitleError",
     "NoAddressError",
     "NoLogInError",
     "NotApplicableError",

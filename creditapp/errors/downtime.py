@@ -27,6 +27,13 @@ class DowntimeTooLongError(DomainError):
         return f"Enter at most one month ({self.days} days). Record an incident for what lasted longer."
 
 
+class NamedInTitleError(DomainError):
+    """What happened is told with the customer's name or address, and the ledger would never forget it."""
+
+    def sentence(self, money: Money) -> str:  # noqa: ARG002
+        return "Leave out who the customer is: this line stays for good. Write that into the note."
+
+
 class DowntimeAmountError(DomainError):
     """The credit is not what the form showed, or nothing at all."""
 

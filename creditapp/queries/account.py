@@ -21,6 +21,7 @@ from creditapp.models import (
     PaymentIntent,
     Product,
     Setting,
+    Subscription,
 )
 from creditapp.models.log_in import LinkPurpose
 from creditapp.queries.invoices import due_minor
@@ -90,13 +91,15 @@ def select_entries(customer_id: int) -> Select[*tuple[Any, ...]]:
 def select_entry_rows(page: Subquery) -> Select[*tuple[Any, ...]]:
     """Return what a customer sees of the entries on one page; the order is the caller's.
 
-    Columns: seq, posted_at, day, kind, amount_minor, balance_after_minor, description, invoice_id, customer_note.
+    Columns: seq, posted_at, day, kind, amount_minor, balance_after_minor, description, invoice_id, customer_note,
+    label (what the subscription is called that it is about; None: about none).
     """
     e, t = CreditEntry, CreditEntryText
     return (
         select(e.seq, e.posted_at, e.day, e.kind, e.amount_minor, e.balance_after_minor, e.description, e.invoice_id)
-        .add_columns(t.customer_note)
+        .add_columns(t.customer_note, Subscription.label)
         .join_from(page, e, and_(e.customer_id == page.c.customer_id, e.seq == page.c.seq))
+        .outerjoin(Subscription, and_(Subscription.customer_id == e.customer_id, Subscription.id == e.subscription_id))
         .outerjoin(t, and_(t.customer_id == page.c.customer_id, t.seq == page.c.seq))
     )
 

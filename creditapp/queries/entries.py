@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ScalarSelect, Select, Subquery, and_, cast, func, or_, select
 
-from creditapp.models import CreditDraw, CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Staff
+from creditapp.models import CreditDraw, CreditEntry, CreditEntryText, CreditLot, Kind, Reason, Staff, Subscription
 from creditapp.queries.merged import family
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class EntryFacts:
     invoice_id: int | None
     payment_id: int | None
     subscription_id: int | None
+    subscription_label: str | None
     promo_code_id: int | None
     other_customer_id: int | None
     other_seq: int | None
@@ -154,8 +155,8 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
     e, t, lot = CreditEntry, CreditEntryText, CreditLot
     statement = (
         select(e.customer_id, e.seq, e.kind, e.amount_minor, e.balance_after_minor, e.description, e.is_quiet)
-        .add_columns(e.reversed_seq, e.invoice_id, e.payment_id, e.subscription_id, e.promo_code_id)
-        .add_columns(e.other_customer_id, e.other_seq, e.actor, e.actor_id, e.key)
+        .add_columns(e.reversed_seq, e.invoice_id, e.payment_id, e.subscription_id, Subscription.label)
+        .add_columns(e.promo_code_id, e.other_customer_id, e.other_seq, e.actor, e.actor_id, e.key)
         .add_columns(e.effective_on, e.day, e.posted_at, Staff.name, Reason.name, Reason.position)
         .add_columns(t.note, t.customer_note, t.ticket_ref, t.erased_at)
         .add_columns(lot.class_, lot.opening_minor, lot.remaining_minor, lot.expires_at)
@@ -163,6 +164,7 @@ def find_entry(session: Session, customer_id: int, seq: int) -> EntryFacts | Non
         .add_columns(_expired_minor(e.customer_id, e.seq))
         .outerjoin(t, and_(t.customer_id == e.customer_id, t.seq == e.seq))
         .outerjoin(lot, and_(lot.customer_id == e.customer_id, lot.seq == e.seq))
+        .outerjoin(Subscription, and_(Subscription.customer_id == e.customer_id, Subscription.id == e.subscription_id))
         .outerjoin(Reason, Reason.id == e.reason_id)
         .outerjoin(Staff, and_(e.actor == "staff", Staff.id == e.actor_id))
         .where(e.customer_id == customer_id, e.seq == seq)

@@ -66,7 +66,7 @@ def test_a_subscription_is_added_from_the_users_page(agent: Browser) -> None:
     )
 
     assert (page.path, page.flashes) == (user(customer_id), ["Subscription added. shop.example"])
-    assert cells(page) == [["VPS 4 shop.example", "eu-west-1", "28 Feb 2026", "–", "Active", "$19.99 monthly"]]
+    assert cells(page) == [["VPS 4 #1 shop.example", "eu-west-1", "28 Feb 2026", "–", "Active", "$19.99 monthly"]]
     assert found(1).anchor_day == 31
 
 
@@ -203,7 +203,7 @@ def test_everything_in_the_form_is_saved_again(agent: Browser) -> None:
     )
 
     assert page.flashes == ["Subscription saved. new.example"]
-    assert cells(page) == [["VPS 4 new.example", "–", "–", "–", "Suspended", "$12.34 monthly"]]
+    assert cells(page) == [["VPS 4 #1 new.example", "–", "–", "–", "Suspended", "$12.34 monthly"]]
     now = found(subscription_id)
     assert (now.next_due_on, now.anchor_day, now.version) == (date(2099, 4, 30), 31, 2)
 
@@ -370,7 +370,7 @@ def test_who_may_only_read_sees_subscriptions_and_no_buttons(browser: Browser) -
     page = browser.open(user(customer_id))
 
     assert page.rows("subscriptions") == [
-        ["VPS 4 shop.example", "–", "1 Apr 2026", "31 Mar 2026", "Active", "$10.00 monthly"]
+        ["VPS 4 #1 shop.example", "–", "1 Apr 2026", "31 Mar 2026", "Active", "$10.00 monthly"]
     ]
     assert "Add subscription" not in page.links
 

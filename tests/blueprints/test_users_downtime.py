@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from creditapp.blueprints.account import words
 from creditapp.db import db
 from creditapp.models import CreditEntry, Role
+from creditapp.queries import account
 from tests.browser import Browser
 from tests.factories import change_settings, limit_role, make_customer, make_product, make_staff, make_subscription
 from tests.services.downtime.test_crediting import make_incident
@@ -21,7 +25,7 @@ def agent(browser: Browser) -> Browser:
 
 
 def customer_with_server(price_minor: int = 2_400) -> tuple[int, str]:
-    """Make a customer with one server, and return the address of the page."""
+    """Make a customer with one server, which is subscription #1, and return the address of the page."""
     customer_id = make_customer(500, name="Priya Castillo")
     make_subscription(customer_id, make_product("VPS M", price_minor=price_minor), label="web07.example")
     return customer_id, f"/admin/users/{customer_id}/credit/downtime"
@@ -31,6 +35,11 @@ def entries() -> list[tuple[str, int]]:
     db.session.rollback()
     rows = db.session.scalars(select(CreditEntry).where(CreditEntry.kind == "downtime"))
     return [(row.description, row.amount_minor) for row in rows]
+
+
+def entry_rows(customer_id: int) -> Sequence[Any]:
+    """Return what the customer sees of the own entries."""
+    return db.session.execute(account.select_entry_rows(account.select_entries(customer_id).subquery())).all()
 
 
 def test_the_amount_is_shown_with_its_arithmetic_before_it_is_applied(agent: Browser) -> None:
@@ -47,7 +56,7 @@ def test_the_amount_is_shown_with_its_arithmetic_before_it_is_applied(agent: Bro
     done = agent.submit(shown, form="Apply")
     assert done.path == f"/admin/users/{customer_id}"
     assert done.flashes[0].startswith("+$1.11 added. Priya Castillo now has $6.11.")
-    assert entries() == [("Downtime Credit: Outage, 3 h 20 min, VPS M: web07.example", 111)]
+    assert entries() == [("Downtime Credit: Outage, 3 h 20 min, VPS M #1", 111)]
 
 
 def test_applied_unseen_it_is_shown_first(agent: Browser) -> None:
@@ -114,7 +123,7 @@ def test_an_incident_is_credited_once_whoever_asks(agent: Browser) -> None:
 
     assert page.status == 422
     assert page.errors("incident")[0].endswith("has credited this subscription for “Power cut in Frankfurt” already.")
-    assert entries() == [("Downtime Credit: Power cut in Frankfurt, 3 h 20 min, VPS M: web07.example", 111)]
+    assert entries() == [("Downtime Credit: Power cut in Frankfurt, 3 h 20 min, VPS M #1", 111)]
 
 
 def test_a_repeat_is_asked_about_and_applied_if_it_is_none(agent: Browser) -> None:
@@ -126,6 +135,35 @@ def test_a_repeat_is_asked_about_and_applied_if_it_is_none(agent: Browser) -> No
     assert page.errors("repeat_ok")[0].startswith("This looks like a repeat: CR-")
     agent.submit(page, form="Apply", repeat_ok=True)
     assert len(entries()) == 2
+
+
+@pytest.mark.parametrize("told", ["PRIYA CASTILLO called", "Castillo Ltd down", "for priya@customer.example"])
+def test_what_happened_does_not_say_to_whom(agent: Browser, told: str) -> None:
+    customer_id = make_customer(name="Priya Castillo", company="Castillo Ltd", email="priya@customer.example")
+    make_subscription(customer_id, make_product("VPS M", price_minor=2_400))
+    url = f"/admin/users/{customer_id}/credit/downtime"
+    page = agent.submit(url, form="Show amount", down="3 h 20 min", policy=TEN_TIMES, title=told)
+
+    page = agent.submit(page, form="Apply")
+
+    assert page.status == 422
+    assert page.errors("title") == [
+        "Leave out who the customer is: this line stays for good. Write that into the note."
+    ]
+    assert page.value("title") == told
+    assert entries() == []
+    agent.submit(page, form="Apply", title="Castilloesque disks")
+    assert entries() == [("Downtime Credit: Castilloesque disks, 3 h 20 min, VPS M #1", 111)]
+
+
+def test_both_sides_read_which_one_it_was(agent: Browser) -> None:
+    customer_id, url = customer_with_server()
+    page = agent.submit(url, form="Show amount", down="3 h 20 min", policy=TEN_TIMES)
+    agent.submit(page, form="Apply")
+
+    assert "Subscription #1 web07.example" in agent.open(f"/admin/users/{customer_id}/credit/2").words("entry")
+    [said] = [words.plain(row) for row in entry_rows(customer_id) if row.kind == "downtime"]
+    assert said == "Downtime Credit: Outage, 3 h 20 min, VPS M #1, web07.example"
 
 
 def test_the_role_s_limit_is_said_and_holds(agent: Browser) -> None:

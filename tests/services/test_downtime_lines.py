@@ -72,7 +72,7 @@ def post_downtime(customer_id: int, subscription_id: int, incident_id: int, *, k
     posting = Posting(
         kind=Kind.DOWNTIME,
         amount_minor=100,
-        description="Downtime Credit: Storage outage, 3 h 20 min, web07",
+        description="Downtime Credit: Storage outage, 3 h 20 min, Hosting #1",
         by=actor(),
         key=key or new_key(),
         incident_id=incident_id,

@@ -41,7 +41,8 @@ def plain(entry: Any) -> str:  # noqa: ANN401  (a row)
         return _OF_INVOICE[kind].format(entry.invoice_id)
     if kind in _TAKEN_BACK:
         return f"Taken back: {entry.description.rpartition(' ')[2]}"
-    return _PLAIN.get(kind) or str(entry.description)
+    said = _PLAIN.get(kind) or str(entry.description)
+    return f"{said}, {entry.label}" if kind is Kind.DOWNTIME and entry.label else said
 
 
 def status_tag(status: str, *, is_overdue: bool) -> tuple[str, str]:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, and_, bindparam, select, update
 
 from creditapp.bulk import Given, RowUpdate, run_many
 from creditapp.db import now
 from creditapp.errors import AccountFrozenError, DomainError, OwnAccountError
-from creditapp.models import BatchKind, BatchStatus, Kind, Setting
+from creditapp.models import BatchKind, BatchStatus, Kind, Product, Setting, Subscription
 from creditapp.money import currency
 from creditapp.queries import merged
 from creditapp.services import ledger, self_dealing
@@ -40,7 +40,6 @@ class Line(NamedTuple):
     line: int
     customer_id: int
     subscription_id: int | None
-    label: str
     down_seconds: int | None
     amount_minor: int
     reason_id: int | None
@@ -48,6 +47,8 @@ class Line(NamedTuple):
     customer_note: str
     ticket_ref: str
     entry_key: str
+    product: str | None
+    """What the subscription is one of; None where the line is about none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +202,11 @@ class _Posting:
             )
         if account.frozen_at is not None:
             raise AccountFrozenError(line.customer_id)
+        what = (line.product or "", line.subscription_id or 0)
         return Posting(
             kind=Kind.DOWNTIME,
             amount_minor=line.amount_minor,
-            description=log_line(self.batch.title, line.down_seconds or 0, line.label),
+            description=log_line(self.batch.title, line.down_seconds or 0, *what),
             by=self.by,
             key=key,
             batch_id=self.batch.id,
@@ -223,9 +225,11 @@ class _Posting:
 
 
 def _select_next() -> Select[*tuple[Any, ...]]:
-    c = LINES.c
+    c, s, p = LINES.c, Subscription, Product
     return (
-        select(*[c[name] for name in Line._fields])
+        select(*[c[name] for name in Line._fields if name != "product"], p.name)
+        .outerjoin(s, and_(s.customer_id == c.customer_id, s.id == c.subscription_id))
+        .outerjoin(p, p.id == s.product_id)
         .where(c.batch_id == bindparam("its_batch"), c.line > bindparam("after"), c.is_included, c.amount_minor != 0)
         .order_by(c.line)
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, or_, select, update
 
 from creditapp.models import FormDraft, LogIn, LogInSession, OneTimeLink, RateWindow, RecoveryCode
-from creditapp.services.customer_life.words import PersonalWords
+from creditapp.services.personal_words import PersonalWords
 from creditapp.services.staff import email_key
 
 if TYPE_CHECKING:

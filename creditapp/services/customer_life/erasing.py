@@ -30,7 +30,7 @@ from creditapp.models import (
 )
 from creditapp.services import ledger
 from creditapp.services.customer_life import doors, mentions
-from creditapp.services.customer_life.words import PersonalWords, without, words_of
+from creditapp.services.personal_words import PersonalWords, without, words_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

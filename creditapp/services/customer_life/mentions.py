@@ -28,8 +28,8 @@ from creditapp.models import (
 )
 from creditapp.services import ledger
 from creditapp.services.audit import Action
-from creditapp.services.customer_life.words import GAP, PersonalWords, without
 from creditapp.services.intents import read_reference
+from creditapp.services.personal_words import GAP, PersonalWords, without
 from creditapp.text import fold
 
 if TYPE_CHECKING:

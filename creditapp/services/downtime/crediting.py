@@ -16,6 +16,7 @@ from creditapp.errors import (
     IncidentError,
     IncidentNotFoundError,
     KeyReusedError,
+    NamedInTitleError,
     PolicyError,
     ReasonError,
     SubscriptionNotFoundError,
@@ -31,6 +32,7 @@ from creditapp.services.downtime.log_line import log_line
 from creditapp.services.downtime.reckoning import Credit, Fee, credit_for, month_seconds
 from creditapp.services.downtime.terms import Terms
 from creditapp.services.ledger import Entry, Posting
+from creditapp.services.personal_words import names_somebody, words_of
 from creditapp.statements import run
 from creditapp.text import fold
 
@@ -71,7 +73,7 @@ class Ask:
 class Worth:
     """What it comes to, and all that its arithmetic is made of."""
 
-    subscription: str
+    product: str
     terms: Terms
     fee: Fee
     credit: Credit
@@ -88,7 +90,7 @@ def work_out(session: Session, customer_id: int, ask: Ask) -> Worth:
         DowntimeTooLongError: it is longer than the month it is measured against.
     """
     s, p, setting = Subscription, Product, Setting
-    columns = (p.name, s.label, s.price_minor, s.cycle, p.tax_bp, setting.prices_include_tax, setting.time_zone)
+    columns = (p.name, s.price_minor, s.cycle, p.tax_bp, setting.prices_include_tax, setting.time_zone)
     row = session.execute(
         select(*columns)
         .join(p, p.id == s.product_id)
@@ -106,9 +108,8 @@ def work_out(session: Session, customer_id: int, ask: Ask) -> Worth:
     if down_seconds > whole:
         raise DowntimeTooLongError(days=whole // DAY)
     fee = Fee(row.price_minor, Cycle(row.cycle).months, row.tax_bp, row.prices_include_tax)
-    label = f"{row.name}: {row.label}" if row.label else row.name
     credit = credit_for(terms, down_seconds, fee, on=ask.on, time_zone=row.time_zone)
-    return Worth(label, terms, fee, credit, down_seconds)
+    return Worth(row.name, terms, fee, credit, down_seconds)
 
 
 def credit(  # noqa: PLR0913  (one argument for each field of the form)
@@ -131,6 +132,7 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
 
     Raises:
         DowntimeAmountError: it comes to another amount than the form showed, or to nothing.
+        NamedInTitleError: the title says who the customer is.
         AlreadyCreditedError: the subscription has been credited for this incident.
         DowntimeRepeatedError: it was credited for downtime a short while ago, and `repeat_ok` is not set.
         IncidentNotFoundError, IncidentError: there is no such incident, or it has been dismissed.
@@ -158,10 +160,12 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
     if not repeat_ok:
         repeats.check_downtime(asked[:1], panel, now(session), customer_id)
     title = incident.title if incident else ask.title or TITLE
+    if not incident and ask.title and names_somebody(title, words_of(session, [customer_id])):
+        raise NamedInTitleError
     posting = Posting(
         kind=Kind.DOWNTIME,
         amount_minor=minor,
-        description=log_line(title, worth.down_seconds, worth.subscription),
+        description=log_line(title, worth.down_seconds, worth.product, ask.subscription_id),
         by=by,
         key=entry_key,
         content=content,

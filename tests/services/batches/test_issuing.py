@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from creditapp.db import db, transact
 from creditapp.errors import BatchCountError, BatchStateError, BatchTooLargeError
 from creditapp.jobs import batches as job
-from creditapp.models import CreditEntry, Mail, Role
+from creditapp.models import CreditEntry, Mail, Product, Role, Subscription
 from creditapp.services import batches
 from creditapp.services.batches import going
 from tests.factories import (
@@ -36,6 +36,11 @@ from tests.services.batches.desk import (
 pytestmark = pytest.mark.money
 
 
+def product_of(subscription_id: int) -> str:
+    statement = select(Product.name).join(Subscription, Subscription.product_id == Product.id)
+    return db.session.execute(statement.where(Subscription.id == subscription_id)).scalar_one()
+
+
 def test_every_line_becomes_an_entry_that_says_what_it_is_for(app: Flask) -> None:
     a, b = make_customer(100), make_customer()
     batch_id = make_batch([(a, 111), (b, 222)])
@@ -45,9 +50,10 @@ def test_every_line_becomes_an_entry_that_says_what_it_is_for(app: Flask) -> Non
     batch = look(batch_id)
     assert (batch.status, batch.posted, batch.posted_minor, batch.skipped) == ("done", 2, 333, 0)
     assert (balance_of(a), balance_of(b)) == (211, 222)
+    one, other = (f"{product_of(line.subscription_id)} #{line.subscription_id}" for line in lines_of(batch_id))
     assert entries_of(batch_id) == [
-        (a, 111, "Downtime Credit: web07 down, 3 h 20 min, Hosting web1.example"),
-        (b, 222, "Downtime Credit: web07 down, 3 h 20 min, Hosting web2.example"),
+        (a, 111, f"Downtime Credit: web07 down, 3 h 20 min, {one}"),
+        (b, 222, f"Downtime Credit: web07 down, 3 h 20 min, {other}"),
     ]
     entry = db.session.execute(select(CreditEntry).where(CreditEntry.batch_id == batch_id)).scalars().first()
     assert entry is not None

@@ -37,6 +37,8 @@ from creditapp.services.actor import customer as customer_actor
 from creditapp.services.audit import Action
 from creditapp.services.customer_life import Way
 from creditapp.services.customers import CustomerFields
+from creditapp.services.downtime import crediting, durations
+from creditapp.services.downtime.crediting import Ask
 from creditapp.services.invoices import Line
 from creditapp.services.subscriptions import NewSubscription
 from tests.factories import (
@@ -53,6 +55,7 @@ from tests.factories import (
     new_key,
     reason_named,
 )
+from tests.services.batches.desk import issue
 from tests.services.customer_life.leaving import delete, holders, sums
 
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.money]
@@ -93,6 +96,7 @@ def live() -> tuple[int, int]:
     transact(credits.take_back, zoe, back.seq, note=f"{TYPED} slip", **act())
     subscription = _subscribe(zoe)
     _bill(zoe, subscription)
+    _credit_downtime(zoe, subscription)
     transact(freezing.freeze, zoe, f"{TYPED} fraud?", by=actor())
     transact(freezing.release, zoe, by=actor())
     incident = make_incident(customer_ids=(zoe,), title="Outage", note=f"Only {NAME} was hit")
@@ -118,6 +122,15 @@ def _subscribe(zoe: int) -> int:
         product_id=product,
     )
     return transact(subscriptions.create, zoe, new, number=transact(numbers.reserve, "subscriptions"), **act())
+
+
+def _credit_downtime(zoe: int, subscription: int) -> None:
+    """Credit the subscription from her page, and once more by an incident."""
+    length = durations.parse("3 h 20 min")
+    ask = Ask(subscription_id=subscription, policy_id=2, duration=length, on=date(2026, 11, 3), title="Power cut")
+    seen_minor = transact(crediting.work_out, zoe, ask).credit.amount_minor
+    transact(crediting.credit, zoe, ask, seen_minor=seen_minor, note=f"{TYPED} night", **act())
+    issue(make_preview(make_incident(customer_ids=(zoe,), title="Storage outage")), 1)
 
 
 def _upload(*lines: str) -> None:

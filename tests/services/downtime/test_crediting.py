@@ -93,7 +93,7 @@ def test_what_was_shown_is_posted_with_the_exact_words() -> None:
 
     posted = row(entry)
     assert (posted.kind, posted.amount_minor, posted.subscription_id) == ("downtime", 111, ask.subscription_id)
-    assert posted.description == "Downtime Credit: Outage, 3 h 20 min, VPS M: web07.example"
+    assert posted.description == f"Downtime Credit: Outage, 3 h 20 min, VPS M #{ask.subscription_id}"
     assert db.session.scalars(select(CreditLot.class_)).one() == "goodwill"
 
 
@@ -104,7 +104,7 @@ def test_an_incident_gives_its_title_its_words_and_its_key() -> None:
 
     posted = row(credit(customer_id, ask))
 
-    assert posted.description == "Downtime Credit: Power cut in Frankfurt, 3 h 20 min, VPS M: web07.example"
+    assert posted.description == f"Downtime Credit: Power cut in Frankfurt, 3 h 20 min, VPS M #{ask.subscription_id}"
     assert posted.key == f"downtime:{ask.incident_id}:{ask.subscription_id}:1"
     assert posted.incident_id == ask.incident_id
 

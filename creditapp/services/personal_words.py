@@ -68,6 +68,12 @@ def without(text: str, words: Sequence[str]) -> str:
     return re.sub("|".join(re.escape(word) for word in words), GAP, text, flags=re.IGNORECASE)
 
 
+def names_somebody(text: str, words: PersonalWords) -> bool:
+    """Return whether the text holds one of the names or addresses, as a word or words of its own."""
+    wanted = "|".join(re.escape(word) for word in words.names | words.addresses)
+    return bool(wanted) and re.search(rf"(?<!\w)(?:{wanted})(?!\w)", text, flags=re.IGNORECASE) is not None
+
+
 def _fit(words: Iterable[str | None]) -> frozenset[str]:
     stripped = ((word or "").strip() for word in words)
     return frozenset(word for word in stripped if len(word) >= WORD_CHARS_MIN)
