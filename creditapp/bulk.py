@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -98,8 +98,13 @@ def run_many(session: Session, calls: Sequence[Call]) -> None:
     statement = calls[0].statement
     if connection.dialect.name != "postgresql":
         compiled = statement.compiled(connection.dialect)
-        rows = [{**compiled.fixed, **call.values} for call in calls]
-        columns = [_inward([row[name] for row in rows], inward) for name, inward in compiled.places]
+        given = [call.values for call in calls]
+        columns = [
+            _inward(list(map(itemgetter(name), given)), inward)
+            if name in given[0]
+            else repeat(compiled.fixed[name] if inward is None else inward(compiled.fixed[name]), len(given))
+            for name, inward in compiled.places
+        ]
         announce(connection, compiled.sql, ())
         cursor = driver_of(connection).cursor()
         cursor.executemany(compiled.sql, zip(*columns, strict=True))
@@ -114,18 +119,26 @@ def run_many(session: Session, calls: Sequence[Call]) -> None:
         raise RuntimeError(f"{touched} rows were touched instead of {len(calls)}.")
 
 
-def insert_rows(session: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows of one shape: COPY on PostgreSQL, some rows with each statement on SQLite."""
+def insert_rows(
+    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], shared: Mapping[str, Any] | None = None
+) -> None:
+    """Insert many rows of one shape: COPY on PostgreSQL, some rows with each statement on SQLite.
+
+    `shared` holds the columns that are the same in all of them.
+    """
     if not rows:
         return
     connection = session.connection()
     dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
-    names = ", ".join(f'"{each.name}"' for each in columns)
     cells = [
         _inward(values, inward_of(each.type, dialect), once=each.type.hashable)
         for each, values in zip(columns, zip(*map(itemgetter(*rows[0]), rows), strict=True), strict=True)
     ]
+    for name, value in (shared or {}).items():
+        columns.append(table.c[name])
+        cells.append([*_inward([value], inward_of(table.c[name].type, dialect), once=False)] * len(rows))
+    names = ", ".join(f'"{each.name}"' for each in columns)
     values = list(zip(*cells, strict=True))
     cursor = driver_of(connection).cursor()
     if dialect.name == "postgresql":

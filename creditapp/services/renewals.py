@@ -7,10 +7,8 @@ credit on them by the rule. Amounts are minor units, days are the panel's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Update, exists, func, select, tuple_, update
 
@@ -21,7 +19,7 @@ from creditapp.models import Cycle, InvoiceKind, InvoiceStatus, Product, Setting
 from creditapp.queries import merged
 from creditapp.services import ledger
 from creditapp.services.actor import SYSTEM
-from creditapp.services.bills import EVENTS, INVOICES, LINES, Bill, event_row
+from creditapp.services.bills import EVENTS, INVOICES, LINES, Bill
 from creditapp.services.credits.applying import (
     applied_posting,
     automatic_key,
@@ -31,7 +29,7 @@ from creditapp.services.credits.applying import (
     usable_in,
 )
 from creditapp.services.credits.rule import Trigger, decide
-from creditapp.services.invoices.lines import Line, Sums, price
+from creditapp.services.invoices.lines import DESCRIPTION_CHARS_MAX, Line, Sums, price
 from creditapp.services.ledger import Chunk
 from creditapp.services.mails import issued as mails
 from creditapp.services.periods import next_start
@@ -44,8 +42,7 @@ CHUNK = 1000
 SUBSCRIPTIONS = Base.metadata.tables[Subscription.__tablename__]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Due:
+class Due(NamedTuple):
     """A subscription whose next period is to be invoiced."""
 
     next_due_on: date
@@ -53,8 +50,7 @@ class Due:
     subscription_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Renewed:
+class Renewed(NamedTuple):
     """What became of one subscription: its invoice, or why there is none."""
 
     customer_id: int
@@ -68,17 +64,16 @@ class Renewed:
     """Why no invoice was made; None where another run had made it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscribed:
+class _Subscribed(NamedTuple):
     """A subscription inside this transaction, with what its product says."""
 
+    next_due_on: date
     customer_id: int
     id: int
     label: str
     price_minor: int
     cycle: str
     anchor_day: int
-    next_due_on: date
     product_id: int
     paid_until: date | None
     product: str
@@ -87,16 +82,18 @@ class _Subscribed:
     is_invoiced: bool
     """The period has an invoice already: somebody has turned the subscription back."""
 
-    def line(self, start: date, end: date) -> Line:
-        """Return what one period is charged as."""
+    @property
+    def description(self) -> str:
+        return f"{self.product}: {self.label}" if self.label else self.product
+
+    @property
+    def charge(self) -> Line:
+        """What each period costs, whoever it is for."""
         return Line(
-            description=f"{self.product}: {self.label}" if self.label else self.product,
+            description=self.product,
             unit_minor=self.price_minor,
             tax_bp=self.tax_bp,
             product_id=self.product_id,
-            subscription_id=self.id,
-            period_start=start,
-            period_end=end,
             is_credit_automatic=self.is_credit_automatic,
         )
 
@@ -105,8 +102,8 @@ class _Subscribed:
         return Bill(
             customer_id=self.customer_id,
             id=invoice_id,
-            kind=str(InvoiceKind.RENEWAL),
-            status=str(InvoiceStatus.UNPAID),
+            kind=_RENEWAL,
+            status=InvoiceStatus.UNPAID,
             total_minor=sums.total_minor,
             eligible_minor=sums.eligible_minor,
             credit_minor=0,
@@ -181,19 +178,9 @@ class _Run:
         self.chunk = Chunk(session, customer_ids, ())
         self.overrides = overrides_of(session, customer_ids)
         s = Setting
-        currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
-        self.shared = {
-            "kind": str(InvoiceKind.RENEWAL),
-            "currency": currency,
-            "is_gross": self.is_gross,
-            "issued_on": on,
-            "note": "",
-            "actor": SYSTEM.kind,
-            "actor_id": None,
-            "created_at": self.moment,
-            "updated_at": self.moment,
-        }
-        """What all these invoices have in common."""
+        self.currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
+        self.charges: dict[tuple[int, ...], tuple[dict[str, Any], Sums]] = {}
+        """What a price comes to, worked out once: many pay the same."""
         self.bills: list[Bill] = []
         self.invoices: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
@@ -208,27 +195,51 @@ class _Run:
         if subscribed.is_invoiced:
             self._move(subscribed, end, subscribed.paid_until)
             return None
-        priced, sums = price([subscribed.line(start, end)], is_gross=self.is_gross)
+        priced, sums = self._price(subscribed)
         bill = subscribed.bill(invoice_id, sums)
         bill.settle(self.moment)
         self._say(bill, "issued", amount_minor=sums.total_minor)
         if bill.due_minor:
             self._use_credit(bill)
         self.bills.append(bill)
-        self.invoices.append(self._row(bill, sums, subscribed, start, end))
-        self.lines += [{"customer_id": bill.customer_id, "invoice_id": bill.id, **row} for row in priced]
+        period = {"subscription_id": subscribed.id, "period_start": start, "period_end": end}
+        self.invoices.append(self._row(bill, sums, period))
+        description = subscribed.description[:DESCRIPTION_CHARS_MAX]
+        whose = {"customer_id": bill.customer_id, "invoice_id": bill.id, "description": description}
+        self.lines.append({**priced, **whose, **period})
         self._move(subscribed, end, end if bill.status == InvoiceStatus.PAID else subscribed.paid_until)
         return Renewed(
-            bill.customer_id, subscribed.id, start, bill.id, bill.total_minor, bill.credit_minor, str(bill.status)
+            bill.customer_id, subscribed.id, start, bill.id, bill.total_minor, bill.credit_minor, bill.status
         )
 
     def write(self) -> None:
-        insert_rows(self.session, INVOICES, self.invoices)
+        shared = {
+            "kind": _RENEWAL,
+            "currency": self.currency,
+            "is_gross": self.is_gross,
+            "paid_minor": 0,
+            "refunded_minor": 0,
+            "issued_on": self.on,
+            "note": "",
+            "actor": SYSTEM.kind,
+            "version": 1,
+            "created_at": self.moment,
+            "updated_at": self.moment,
+        }
+        insert_rows(self.session, INVOICES, self.invoices, shared)
         insert_rows(self.session, LINES, self.lines)
-        insert_rows(self.session, EVENTS, self.events)
+        insert_rows(self.session, EVENTS, self.events, {"at": self.moment, "actor": SYSTEM.kind})
         self.chunk.write()
         run_many(self.session, self.moves)
         mails.tell_many(self.session, self.bills)
+
+    def _price(self, subscribed: _Subscribed) -> tuple[dict[str, Any], Sums]:
+        """Return what the line and the invoice of one period come to."""
+        kind = (subscribed.product_id, subscribed.price_minor)  # the rest is the product's
+        if kind not in self.charges:
+            [line], sums = price([subscribed.charge], is_gross=self.is_gross)
+            self.charges[kind] = line, sums
+        return self.charges[kind]
 
     def _use_credit(self, bill: Bill) -> None:
         """Use credit on a new invoice, and keep in its history what was decided and why."""
@@ -249,11 +260,29 @@ class _Run:
         entry = self.chunk.post(bill.customer_id, posting)
         bill.credit_minor += decision.amount_minor
         bill.settle(self.moment)
-        self._say(bill, "credit_applied", amount_minor=decision.amount_minor, entry_seq=entry.seq, facts=facts)
+        self._say(bill, "credit_applied", decision.amount_minor, entry.seq, facts)
 
-    def _say(self, bill: Bill, action: str, **facts: Any) -> None:  # noqa: ANN401  (columns of the history)
+    def _say(
+        self,
+        bill: Bill,
+        action: str,
+        amount_minor: int | None = None,
+        entry_seq: int | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep a row of the invoice's history, but for what all of them share."""
         bill.events += 1
-        self.events.append(event_row(bill.customer_id, bill.id, bill.events, self.moment, action, SYSTEM, **facts))
+        self.events.append(
+            {
+                "customer_id": bill.customer_id,
+                "invoice_id": bill.id,
+                "seq": bill.events,
+                "action": action,
+                "amount_minor": amount_minor,
+                "entry_seq": entry_seq,
+                "facts": facts,
+            }
+        )
 
     def _move(self, subscribed: _Subscribed, end: date, paid_until: date | None) -> None:
         """Move the subscription on by one period."""
@@ -267,34 +296,38 @@ class _Run:
             )
         )
 
-    def _row(self, bill: Bill, sums: Sums, subscribed: _Subscribed, start: date, end: date) -> dict[str, Any]:
+    @staticmethod
+    def _row(bill: Bill, sums: Sums, period: dict[str, Any]) -> dict[str, Any]:
+        """Return the invoice's row, but for what all of them share."""
+        begins = period["period_start"].isoformat()
         return {
-            **self.shared,
-            **dict(zip(_OF_BILL, _of_bill(bill), strict=True)),
-            "status": str(bill.status),
+            "customer_id": bill.customer_id,
+            "id": bill.id,
+            "status": bill.status,
             "net_minor": sums.net_minor,
             "tax_minor": sums.tax_minor,
-            "period_start": start,
-            "period_end": end,
-            "key": f"renewal:{subscribed.id}:{start}",
-            "key_digest": ledger.content_digest(("renewal", subscribed.id, str(start))),
+            "total_minor": bill.total_minor,
+            "eligible_minor": bill.eligible_minor,
+            "credit_minor": bill.credit_minor,
+            "due_on": bill.due_on,
+            "paid_at": bill.paid_at,
+            "events": bill.events,
+            "key": f"renewal:{bill.subscription_id}:{begins}",
+            "key_digest": ledger.content_digest(("renewal", bill.subscription_id, begins)),
+            **period,
         }
 
 
-_OF_BILL = (
-    *("customer_id", "id", "total_minor", "eligible_minor", "credit_minor", "paid_minor", "refunded_minor", "due_on"),
-    *("paid_at", "closed_at", "payment_started_at", "subscription_id", "events", "version"),
-)
-_of_bill = attrgetter(*_OF_BILL)
+_RENEWAL = str(InvoiceKind.RENEWAL)
 
 
 def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
     """Lock those of the subscriptions that are still due, and read them, by customer and number."""
     s, p, i = Subscription, Product, INVOICES.c
     its_period = (i.customer_id == s.customer_id, i.subscription_id == s.id, i.period_start == s.next_due_on)
-    wanted = {(one.next_due_on, one.customer_id, one.subscription_id) for one in due}
+    wanted = set(due)
     rows = session.connection().execute(
-        select(s.customer_id, s.id, s.label, s.price_minor, s.cycle, s.anchor_day, s.next_due_on, s.product_id)
+        select(s.next_due_on, s.customer_id, s.id, s.label, s.price_minor, s.cycle, s.anchor_day, s.product_id)
         .add_columns(s.paid_until, p.name, p.tax_bp, p.is_credit_automatic, exists().where(*its_period))
         .join(p, p.id == s.product_id)
         .where(
@@ -305,13 +338,9 @@ def _lock(session: Session, due: Sequence[Due]) -> list[_Subscribed]:
         .order_by(s.customer_id, s.id)
         .with_for_update(of=s)
     )
-    found = [one for one in (_Subscribed(*row) for row in rows.all()) if _key_of(one) in wanted]
+    found = [_Subscribed(*row) for row in rows.all() if row[:3] in wanted]
     elsewhere = merged.periods_invoiced(session, {one.customer_id for one in found}, {one.id for one in found})
-    return [replace(one, is_invoiced=True) if _key_of(one) in elsewhere else one for one in found]
-
-
-def _key_of(subscribed: _Subscribed) -> tuple[date, int, int]:
-    return subscribed.next_due_on, subscribed.customer_id, subscribed.id
+    return [one._replace(is_invoiced=True) if one[:3] in elsewhere else one for one in found] if elsewhere else found
 
 
 def _move(given: Given) -> Update:

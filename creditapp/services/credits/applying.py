@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, bindparam, select
 
+from creditapp.bulk import among
 from creditapp.db import now
 from creditapp.errors import ApplyExceedsError, NotApplicableError
 from creditapp.models import Customer, InvoiceStatus, Kind, Setting
@@ -161,13 +162,11 @@ def _decide(
 def usable_in(session: Session, account: Account, wanted_minor: int) -> int:
     """Return how much of a locked account's credit is usable; no further lots are read once `wanted_minor` is there."""
     moment = account.moment(now(session))
-
-    def found() -> int:
-        return sum([lot.remaining_minor for lot in account.drawable(moment, expired_too=False)])
-
-    if account.has_more_lots and found() < wanted_minor:
+    usable_minor = account.drawable_minor(moment)
+    if account.has_more_lots and usable_minor < wanted_minor:
         ledger.read_all_lots(session, account)
-    return found()
+        return account.drawable_minor(moment)
+    return usable_minor
 
 
 def _post(  # noqa: PLR0913
@@ -218,7 +217,8 @@ def read_rules(session: Session) -> Rules:
 
 def overrides_of(session: Session, customer_ids: Sequence[int]) -> dict[int, bool | None]:
     """Return each customer's own yes or no to automatic use."""
-    statement = select(Customer.id, Customer.automatic_credit).where(Customer.id.in_(customer_ids))
+    c = Customer.__table__.c
+    statement = select(c.id, c.automatic_credit).where(among(session, c.id, customer_ids))
     return {row[0]: row[1] for row in session.connection().execute(statement)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from creditapp.models import InvoiceKind, InvoiceStatus
 
@@ -64,8 +65,7 @@ class Rules:
         return switches.get(trigger, True)
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(NamedTuple):
     """The invoice, as far as the rule is about it; amounts are minor units."""
 
     kind: str
@@ -77,8 +77,7 @@ class Owed:
     is_being_paid: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """How much credit goes on the invoice, out of what, and why not more."""
 
     amount_minor: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from creditapp.errors import InvoiceAmountError
 from creditapp.money import AMOUNT_MINOR_MAX, tax_on, tax_within
@@ -30,8 +30,7 @@ class Line:
     is_credit_automatic: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """What the lines come to, in minor units."""
 
     net_minor: int

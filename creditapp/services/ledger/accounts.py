@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import and_, select
@@ -88,7 +87,7 @@ def replay(row: tuple[Any, ...], content: tuple[Any, ...]) -> Entry:
     entry = Entry(*facts)
     if digest != content_digest(content):
         raise KeyReusedError(entry.reference)
-    return replace(entry, replayed=True)
+    return entry._replace(replayed=True)
 
 
 def lock_many(session: Session, customer_ids: list[int]) -> dict[int, Account]:
@@ -109,8 +108,8 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         .where(among(session, plans.LOTS.c.customer_id, wanted), plans.LOTS.c.remaining_minor > 0)
         .order_by(plans.LOTS.c.customer_id, *plans.DRAWDOWN)
     )
-    for customer_id, *lot_row in session.connection().execute(statement).all():
-        accounts[customer_id].lots.append(Lot(*lot_row))
+    for row in session.connection().execute(statement).all():
+        accounts[row[0]].lots.append(Lot(*row[1:]))
 
 
 def posted_seqs(session: Session, asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from creditapp.models import CreditClass, Kind
@@ -36,8 +36,7 @@ class Lot:
         return self.expires_at is not None and self.expires_at <= moment
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """What one entry does to one lot: plus takes from it, minus gives back."""
 
     lot_seq: int
@@ -47,8 +46,7 @@ class Move:
     """When the lot now lapses, where what comes back to it would have lapsed already; None: as before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A posted entry, as the verbs return it. `replayed`: it had been posted before under the same key."""
 
     customer_id: int
@@ -89,6 +87,10 @@ class Account:
     def drawable(self, moment: datetime, *, expired_too: bool) -> Iterator[Lot]:
         """Yield the lots that a debit may draw on now, in drawdown order."""
         return (lot for lot in self.lots if lot.remaining_minor and (expired_too or not lot.has_expired(moment)))
+
+    def drawable_minor(self, moment: datetime) -> int:
+        """Return how much a debit that spends may draw on now, of the lots that have been read."""
+        return sum([lot.remaining_minor for lot in self.lots if not lot.has_expired(moment)])
 
 
 @dataclass(frozen=True, slots=True)

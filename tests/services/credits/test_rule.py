@@ -51,11 +51,11 @@ def test_full_part_or_none(trigger: Trigger, usable_minor: int, amount_minor: in
     [
         (replace(ON, credits_enabled=False), OWED, False, Why.DISABLED),
         (ON, OWED, True, Why.FROZEN),
-        (ON, replace(OWED, is_being_paid=True), False, Why.PAYING),
-        (ON, replace(OWED, kind="add_funds"), False, Why.ADD_FUNDS),
-        (replace(ON, automatic_kinds="add_funds"), replace(OWED, kind="add_funds"), False, Why.ADD_FUNDS),
+        (ON, OWED._replace(is_being_paid=True), False, Why.PAYING),
+        (ON, OWED._replace(kind="add_funds"), False, Why.ADD_FUNDS),
+        (replace(ON, automatic_kinds="add_funds"), OWED._replace(kind="add_funds"), False, Why.ADD_FUNDS),
         *(
-            (ON, replace(OWED, status=str(s), due_minor=0), False, Why.NOT_OPEN)
+            (ON, OWED._replace(status=str(s), due_minor=0), False, Why.NOT_OPEN)
             for s in set(InvoiceStatus) - {"unpaid"}
         ),
     ],
@@ -105,7 +105,7 @@ def test_each_switch_is_about_its_own_moment(rules: Rules, trigger: Trigger) -> 
 
 @pytest.mark.parametrize("kind", set(InvoiceKind) - {InvoiceKind.ADD_FUNDS})
 def test_each_kind_has_its_own_yes_or_no(kind: InvoiceKind) -> None:
-    owed = replace(OWED, kind=str(kind))
+    owed = OWED._replace(kind=str(kind))
     others = ",".join(sorted(set(InvoiceKind) - {kind, InvoiceKind.ADD_FUNDS}))
 
     assert decide(replace(ON, automatic_kinds=str(kind)), owed, 9000, trigger=Trigger.NEW).amount_minor == 4000
@@ -128,7 +128,7 @@ def test_each_kind_has_its_own_yes_or_no(kind: InvoiceKind) -> None:
 def test_only_what_products_allow_is_paid_by_itself(
     eligible_minor: int, credit_minor: int, due_minor: int, usable_minor: int, amount_minor: int, why: tuple[Why, ...]
 ) -> None:
-    owed = replace(OWED, eligible_minor=eligible_minor, credit_minor=credit_minor, due_minor=due_minor)
+    owed = OWED._replace(eligible_minor=eligible_minor, credit_minor=credit_minor, due_minor=due_minor)
 
     assert decide(ON, owed, usable_minor, trigger=Trigger.NEW) == Decision(amount_minor, due_minor, usable_minor, why)
 
@@ -167,7 +167,7 @@ def test_no_remainder_is_left_that_is_too_small(
 def test_all_or_nothing_where_that_is_asked_for(
     eligible_minor: int, usable_minor: int, amount_minor: int, why: tuple[Why, ...]
 ) -> None:
-    rules, owed = replace(ON, full_cover_only=True), replace(OWED, eligible_minor=eligible_minor)
+    rules, owed = replace(ON, full_cover_only=True), OWED._replace(eligible_minor=eligible_minor)
 
     assert decide(rules, owed, usable_minor, trigger=Trigger.DUE) == Decision(amount_minor, 4000, usable_minor, why)
 
@@ -175,7 +175,7 @@ def test_all_or_nothing_where_that_is_asked_for(
 @pytest.mark.parametrize("trigger", BY_SOMEBODY)
 def test_the_automatic_rules_do_not_bind_who_does_it_by_hand(trigger: Trigger) -> None:
     rules = replace(OFF, automatic_kinds="", full_cover_only=True, minimum_remainder_minor=1000)
-    owed = replace(OWED, eligible_minor=0)
+    owed = OWED._replace(eligible_minor=0)
 
     decision = decide(rules, owed, 3999, trigger=trigger, override=False)
 
