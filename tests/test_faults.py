@@ -132,8 +132,11 @@ def cut(connection: Any) -> None:  # noqa: ANN401  (a Connection)
 
 def cut_driver(driver: Any) -> None:  # noqa: ANN401  (psycopg's connection)
     address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    pid = [driver.info.backend_pid]
     with psycopg.connect(address, autocommit=True) as elsewhere:
-        elsewhere.execute("SELECT pg_terminate_backend(%s, 5000)", [driver.info.backend_pid])
+        elsewhere.execute("SELECT pg_terminate_backend(%s)", pid)
+        while elsewhere.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid).fetchone():
+            pass  # the server itself would look again only after a tenth of a second
 
 
 def cut_before_commit(driver: Any) -> None:  # noqa: ANN401  (psycopg's connection)
