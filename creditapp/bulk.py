@@ -132,8 +132,8 @@ def insert_rows(
     dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
     cells = [
-        _inward(values, inward_of(each.type, dialect), once=each.type.hashable)
-        for each, values in zip(columns, zip(*map(itemgetter(*rows[0]), rows), strict=True), strict=True)
+        _inward(list(map(itemgetter(each.name), rows)), inward_of(each.type, dialect), once=each.type.hashable)
+        for each in columns
     ]
     for name, value in (shared or {}).items():
         columns.append(table.c[name])

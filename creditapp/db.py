@@ -246,10 +246,12 @@ def _teach_postgresql(engine: Engine) -> None:
     psycopg would forget all prepared statements at each rollback. A transaction finds a lost connection by itself
     and is tried again; to ask before each would cost it a round trip.
     """
+    from creditapp.lists import QuickListDumper  # noqa: PLC0415  (psycopg may be missing beside SQLite)
 
     @event.listens_for(engine, "connect")
     def _connect(driver: Any, _record: object) -> None:  # noqa: ANN401  (psycopg's connection)
         driver.prepare_threshold = None
+        driver.adapters.register_dumper(list, QuickListDumper)
 
     @event.listens_for(engine, "checkout")
     def _checkout(driver: Any, _record: object, _proxy: object) -> None:  # noqa: ANN401  (psycopg's connection)

@@ -27,6 +27,11 @@ def _hit(given: Given) -> Update:
 HIT = RowUpdate(_hit, its_key=WINDOWS.c.key, more=WINDOWS.c.hits)
 
 
+def _insert_alike(session: Session, count: int) -> None:
+    """Insert rows that differ in their keys alone."""
+    insert_rows(session, WINDOWS, [{"key": f"row:{n}"} for n in range(count)], {"ends_at": START, "hits": 7})
+
+
 def _insert(session: Session, count: int) -> None:
     """Insert rows of which three share each moment."""
     rows = [{"key": f"row:{n}", "hits": n, "ends_at": START + timedelta(days=n // 3)} for n in range(count)]
@@ -46,6 +51,14 @@ def test_rows_arrive_as_they_were_given_however_many_share_a_statement(app: Flas
     rows = select(RateWindow.key, RateWindow.hits, RateWindow.ends_at).where(RateWindow.key.startswith("row:"))
     ours = [tuple(row) for row in db.session.execute(rows.order_by(RateWindow.hits))]
     assert ours == [(f"row:{n}", n, START + timedelta(days=n // 3)) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_what_all_rows_share_is_given_once(app: Flask, count: int) -> None:
+    transact(_insert_alike, count)
+
+    rows = db.session.execute(select(RateWindow.hits, RateWindow.ends_at).where(RateWindow.key.startswith("row:")))
+    assert [tuple(row) for row in rows] == [(7, START)] * count
 
 
 def test_columns_are_told_apart_by_name_and_not_by_place(app: Flask) -> None:
