@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,14 @@ def from_microseconds(microseconds: int) -> datetime:
         raise ValueError("No calendar has this moment.") from None
 
 
+def _read_microseconds(value: int | None) -> datetime | None:
+    return None if value is None else from_microseconds(int(value))
+
+
+def _read_moment(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC: `timestamptz` on PostgreSQL, whole microseconds since 1970 on SQLite.
 
@@ -59,9 +68,6 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("A moment needs a time zone.")
         return to_microseconds(value) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ANN401  (the driver's)
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return from_microseconds(int(value))
-        return value.astimezone(UTC)  # type: ignore[no-any-return]
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
+        """Return what reads a value of this engine: one call for each, as lists of rows are full of moments."""
+        return _read_microseconds if dialect.name == "sqlite" else _read_moment

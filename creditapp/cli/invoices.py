@@ -14,7 +14,7 @@ from creditapp.jobs import renewing
 from creditapp.jobs.renewing import Tally
 from creditapp.money import Currency
 from creditapp.services import days
-from creditapp.services.renewals import Renewed
+from creditapp.services.renewal_run import Renewed
 
 invoices_group = AppGroup("invoices", help="Invoices.")
 

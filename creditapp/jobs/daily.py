@@ -16,7 +16,7 @@ from creditapp.jobs.breath import breathe
 from creditapp.jobs.renewing import Tally
 from creditapp.services import days, sweeps
 from creditapp.services.credits import Applied, Trigger
-from creditapp.services.renewals import Renewed
+from creditapp.services.renewal_run import Renewed
 from creditapp.services.sweeps import OpenInvoice
 
 INVOICES_A_BREATH = 50

@@ -10,7 +10,8 @@ from creditapp.db import snapshot, transact, transact_at
 from creditapp.jobs.breath import breathe
 from creditapp.models import InvoiceStatus
 from creditapp.services import numbers, renewals
-from creditapp.services.renewals import Due, Renewed
+from creditapp.services.renewal_run import Renewed
+from creditapp.services.renewals import Due
 
 
 @dataclass(slots=True)

@@ -108,8 +108,8 @@ def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iter
         .where(among(session, plans.LOTS.c.customer_id, wanted), plans.LOTS.c.remaining_minor > 0)
         .order_by(plans.LOTS.c.customer_id, *plans.DRAWDOWN)
     )
-    for row in session.connection().execute(statement).all():
-        accounts[row[0]].lots.append(Lot(*row[1:]))
+    for customer_id, seq, class_, remaining_minor, expires_at in session.connection().execute(statement).all():
+        accounts[customer_id].lots.append(Lot(seq, class_, remaining_minor, expires_at))
 
 
 def posted_seqs(session: Session, asked: Collection[tuple[int, str]]) -> dict[tuple[int, str], int]:
