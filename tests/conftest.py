@@ -97,6 +97,12 @@ def pytest_configure(config: pytest.Config) -> None:
         postgres.shared()  # the workers find it; a run without workers starts it when a test asks for it
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long come first: at the end one worker would be at it, and the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     postgres.stop_shared()
 

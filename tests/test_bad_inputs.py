@@ -24,6 +24,7 @@ A_WORLD = 1500
 ENGINES = ["sqlite", "postgresql"] if "BAD_INPUTS" in os.environ else ["sqlite"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_bad_input_is_answered_with_a_fault(new_app: AppMaker, engine: str) -> None:
     seed = int(os.environ.get("BAD_INPUTS_SEED", random.randrange(10**6)))

@@ -75,6 +75,7 @@ def test_credit_is_moved_frozen_and_its_owner_deleted_by_the_keyboard_alone(visi
     assert (balance_of(customer), balance_of(heir)) == (0, 2500)
 
 
+@pytest.mark.slow
 def test_the_pages_fit_and_are_accessible_and_work_without_script(new_visitor: VisitorMaker) -> None:
     customer, other = make_customer(2500, name="W" * 100), make_customer()
     payment = make_payment(customer, 7000, make_invoice(customer, 5000))

@@ -93,6 +93,7 @@ _SECRETS = re.compile(r'value="[^"]{20,}"')
 SEARCHES = ("/admin/search?q=nolan", "/admin/users?q=nolan", "/admin/billing/payments?q=TX", "/admin/audit?entries=1")
 
 
+@pytest.mark.slow
 def test_no_script_that_somebody_typed_runs(app: Flask, address: str, chromium: Chromium) -> None:
     client = _fill(app)
     urls = addresses(app, customer_id=client.id)

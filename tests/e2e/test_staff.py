@@ -63,6 +63,7 @@ def test_somebody_is_invited_sets_up_a_second_factor_and_comes_in_with_it(new_vi
         page.wait_for_url("**/admin/users")
 
 
+@pytest.mark.slow
 def test_the_pages_of_staff_are_accessible_and_fit(new_visitor: VisitorMaker) -> None:
     person, agent, customer_id = make_staff(Role.ADMIN), make_staff(Role.AGENT), make_customer(1000)
     for width in (DESK, PHONE):
