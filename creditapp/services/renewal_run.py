@@ -127,7 +127,7 @@ class Run:
         """Invoice the next period; None if it has been invoiced before."""
         self.chunk.account(subscribed.customer_id)
         start = subscribed.next_due_on
-        end = next_start(start, Cycle(subscribed.cycle), subscribed.anchor_day)
+        end = next_start(start, _CYCLES[subscribed.cycle], subscribed.anchor_day)
         if subscribed.is_invoiced:
             self._move(subscribed, end, subscribed.paid_until)
             return None
@@ -157,6 +157,7 @@ class Run:
             "refunded_minor": 0,
             "issued_on": self.on,
             "note": "",
+            "key_digest": ledger.content_digest(()),  # the key says all that is asked for
             "actor": SYSTEM.kind,
             "version": 1,
             "created_at": self.moment,
@@ -235,7 +236,6 @@ class Run:
     @staticmethod
     def _row(bill: Bill, sums: Sums, period: dict[str, Any]) -> dict[str, Any]:
         """Return the invoice's row, but for what all of them share."""
-        begins = period["period_start"].isoformat()
         return {
             "customer_id": bill.customer_id,
             "id": bill.id,
@@ -248,13 +248,13 @@ class Run:
             "due_on": bill.due_on,
             "paid_at": bill.paid_at,
             "events": bill.events,
-            "key": f"renewal:{bill.subscription_id}:{begins}",
-            "key_digest": ledger.content_digest(("renewal", bill.subscription_id, begins)),
+            "key": f"renewal:{bill.subscription_id}:{period['period_start'].isoformat()}",
             **period,
         }
 
 
 _RENEWAL = str(InvoiceKind.RENEWAL)
+_CYCLES = {str(cycle): cycle for cycle in Cycle}
 
 
 def _move(given: Given) -> Update:

@@ -215,10 +215,11 @@ def read_rules(session: Session) -> Rules:
     return Rules(*run(session, RULES())[0].rows[0])
 
 
-def overrides_of(session: Session, customer_ids: Sequence[int]) -> dict[int, bool | None]:
-    """Return each customer's own yes or no to automatic use."""
+def overrides_of(session: Session, customer_ids: Sequence[int]) -> dict[int, bool]:
+    """Return the own yes or no to automatic use of those of the customers who have said one."""
     c = Customer.__table__.c
-    statement = select(c.id, c.automatic_credit).where(among(session, c.id, customer_ids))
+    has_said = c.automatic_credit.is_not(None)
+    statement = select(c.id, c.automatic_credit).where(among(session, c.id, customer_ids), has_said)
     return {row[0]: row[1] for row in session.connection().execute(statement)}
 
 

@@ -57,12 +57,11 @@ class Rules:
 
     def is_on(self, trigger: Trigger) -> bool:
         """Return whether credit is used at this moment without anybody asking."""
-        switches = {
-            Trigger.NEW: self.automatic_on_new,
-            Trigger.ARRIVAL: self.automatic_on_arrival,
-            Trigger.DUE: self.automatic_on_due,
-        }
-        return switches.get(trigger, True)
+        if trigger is Trigger.NEW:
+            return self.automatic_on_new
+        if trigger is Trigger.ARRIVAL:
+            return self.automatic_on_arrival
+        return self.automatic_on_due if trigger is Trigger.DUE else True
 
 
 class Owed(NamedTuple):
@@ -105,13 +104,14 @@ def decide(
     `override` is the customer's own yes or no to automatic use; it stands above the panel's three switches.
     """
     obstacle = _obstacle(rules, owed, is_frozen=is_frozen)
-    if obstacle is None and trigger not in {Trigger.HAND, Trigger.CHECKOUT}:
+    is_asked_for = trigger is Trigger.HAND or trigger is Trigger.CHECKOUT
+    if obstacle is None and not is_asked_for:
         obstacle = _automatic_obstacle(rules, owed, trigger, override)
     if obstacle is None and usable_minor <= 0:
         obstacle = Why.NOTHING_USABLE
     if obstacle is not None:
         return Decision(0, owed.due_minor, usable_minor, (obstacle,))
-    if trigger in {Trigger.HAND, Trigger.CHECKOUT}:
+    if is_asked_for:
         amount_minor = min(usable_minor, owed.due_minor)
         why = (Why.BALANCE,) if amount_minor < owed.due_minor else ()
         return Decision(amount_minor, owed.due_minor, usable_minor, why)

@@ -100,7 +100,7 @@ def lock_many(session: Session, customer_ids: list[int]) -> dict[int, Account]:
 
 
 def read_lots(session: Session, accounts: dict[int, Account], customer_ids: Iterable[int]) -> None:
-    wanted = set(customer_ids) & accounts.keys()
+    wanted = {one for one in customer_ids if one in accounts and accounts[one].balance_minor}
     if not wanted:
         return
     statement = (
