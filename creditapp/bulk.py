@@ -132,12 +132,12 @@ def insert_rows(
     dialect = connection.dialect
     columns = [table.c[name] for name in rows[0]]
     cells = [
-        _inward(list(map(itemgetter(each.name), rows)), inward_of(each.type, dialect), once=each.type.hashable)
+        _inward(list(map(itemgetter(each.name), rows)), inward_of(each.type, dialect), by_value=each.type.hashable)
         for each in columns
     ]
     for name, value in (shared or {}).items():
         columns.append(table.c[name])
-        cells.append([*_inward([value], inward_of(table.c[name].type, dialect), once=False)] * len(rows))
+        cells.append([*_inward([value], inward_of(table.c[name].type, dialect), by_value=False)] * len(rows))
     names = ", ".join(f'"{each.name}"' for each in columns)
     values = list(zip(*cells, strict=True))
     cursor = driver_of(connection).cursor()
@@ -158,11 +158,10 @@ def insert_rows(
             cursor.executemany(sql, given)
 
 
-def _inward(values: Sequence[Any], processor: Processor | None, *, once: bool = True) -> Sequence[Any]:
-    """Return the values in the driver's words; `once`: each distinct value is put into them once."""
+def _inward(values: Sequence[Any], processor: Processor | None, *, by_value: bool = True) -> Sequence[Any]:
+    """Return the values in the driver's words; each distinct value, or each object, is put into them once."""
     if processor is None:
         return values
-    if not once:
-        return [processor(value) for value in values]
-    words = {value: processor(value) for value in set(values)}
-    return [words[value] for value in values]
+    names = values if by_value else [id(value) for value in values]
+    words = {name: processor(value) for name, value in dict(zip(names, values, strict=True)).items()}
+    return [words[name] for name in names]

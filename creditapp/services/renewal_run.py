@@ -23,7 +23,7 @@ from creditapp.services.credits.applying import (
     read_rules,
     usable_in,
 )
-from creditapp.services.credits.rule import Trigger, decide
+from creditapp.services.credits.rule import Decision, Trigger, decide
 from creditapp.services.invoices.lines import DESCRIPTION_CHARS_MAX, Line, Sums, price
 from creditapp.services.ledger import Chunk
 from creditapp.services.mails import issued as mails
@@ -117,6 +117,8 @@ class Run:
         self.currency, self.is_gross = session.execute(select(s.currency, s.prices_include_tax)).one()
         self.charges: dict[tuple[int, ...], tuple[dict[str, Any], Sums]] = {}
         """What a price comes to, worked out once: many pay the same."""
+        self.facts: dict[Decision, dict[str, Any]] = {}
+        """What is said of a decision: many have no credit, and owe the same."""
         self.bills: list[Bill] = []
         self.invoices: list[dict[str, Any]] = []
         self.lines: list[dict[str, Any]] = []
@@ -189,7 +191,9 @@ class Run:
             is_frozen=account.frozen_at is not None,
             override=self.overrides.get(bill.customer_id),
         )
-        facts = {"trigger": str(Trigger.NEW), **decision.facts}
+        facts = self.facts.get(decision)
+        if facts is None:
+            facts = self.facts[decision] = {"trigger": str(Trigger.NEW), **decision.facts}
         if not decision.amount_minor:
             self._say(bill, "credit_not_applied", facts=facts)
             return
