@@ -1,9 +1,9 @@
-"""The list of invoices with a million of them beside the same list with a thousand."""
+"""The list of invoices with a million of them beside the same list with a thousand, each a full page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import text
 
@@ -23,14 +23,15 @@ MANY = {1_000_000: 1_000_000, 200_000: 1_000_000, 20_000: 20_000}
 PATH = "/admin/billing/invoices"
 PAGES = (
     Page("first", lambda _count: PATH),
-    Page("middle", lambda count: f"{PATH}?after={encode_cursor([count // 2, _customer(count // 2)])}"),
+    Page("middle", lambda count: f"{PATH}?after={encode_cursor([count // 2, _customer(count // 2, count)])}"),
     Page("unpaid", lambda _count: f"{PATH}?status=unpaid"),
     Page("unpaid.by_due", lambda _count: f"{PATH}?status=unpaid&sort=due"),
-    Page("days", lambda _count: f"{PATH}?from=2022-03-01&until=2022-03-31"),
+    Page("days", lambda count: f"{PATH}?from=2022-03-01&until={date(2022, 3, 1) + timedelta(days=_days(count))}"),
     Page("number", lambda count: f"{PATH}?q=%23{count // 2}"),
-    Page("customer", lambda _count: f"{PATH}?customer=77"),
+    Page("customer", lambda _count: f"{PATH}?customer=7"),
 )
 CUSTOMERS = 1_000
+ON_A_PAGE = 50
 
 # Every tenth is unpaid; each hundredth was cancelled, and each hundredth is of a kind that is rare.
 FILL = """
@@ -62,8 +63,18 @@ def listed(stage: Stage, scale: Scale, engine: str) -> Iterator[Figure]:
             db.engine.dispose()
 
 
-def _customer(number: int) -> int:
-    return 1 + number % CUSTOMERS
+def _customer(number: int, count: int) -> int:
+    return 1 + number % _customers(count)
+
+
+def _customers(count: int) -> int:
+    """Return how many customers so many invoices are spread over: each has a page of them at least."""
+    return min(CUSTOMERS, count // ON_A_PAGE)
+
+
+def _days(count: int) -> int:
+    """Return how many days have a page of them, a month at least."""
+    return max(30, 2 * ON_A_PAGE * DAYS // count)
 
 
 def _fill(database: Database, count: int) -> None:
@@ -87,7 +98,7 @@ def _fill(database: Database, count: int) -> None:
     with db.engine.connect() as connection:
         if database.engine == "postgresql":
             connection.exec_driver_sql("SET statement_timeout = 0")
-        connection.execute(text(FILL.format(count=count, customers=CUSTOMERS, **words)))
+        connection.execute(text(FILL.format(count=count, customers=_customers(count), **words)))
         connection.commit()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE" if database.engine == "sqlite" else "VACUUM ANALYZE invoices"))

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, case, func, or_, select,
 
 from creditapp.models import Customer, Invoice, InvoiceStatus
 from creditapp.queries import search
-from creditapp.queries.merged import is_of
+from creditapp.queries.merged import family_of, is_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -150,9 +150,13 @@ def _narrow(session: Session, wanted: InvoiceFilter, *, by_due: bool) -> Invoice
         arms += [c.id == number] if number is not None else []
         arms = arms or [c.id == _NONE]
     keys = select(*[c[name] for name in _KEYS], c.total_minor).where(*[or_(*arms)] if arms else [])
+    keys = keys.where(*_equal(wanted), *_shown(wanted))
     if wanted.customer_id is not None:
-        keys = keys.where(is_of(session, c.customer_id, wanted.customer_id))
-    keys = keys.where(*_equal(wanted), *_shown(wanted)).offset(0)
+        people = family_of(session, wanted.customer_id)
+        if len(people) == 1 and not (wanted.text or by_due or wanted.has_days or wanted.has_amounts):
+            return InvoiceList(keys.where(c.customer_id == people[0]), _order(c, wanted))  # as the primary key has them
+        keys = keys.where(c.customer_id.in_(people))
+    keys = keys.offset(0)
     return replace(_of_pool(keys.subquery(), wanted, by_due=by_due), has_more_customers=has_more)
 
 

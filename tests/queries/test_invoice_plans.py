@@ -46,6 +46,7 @@ LISTS = (
     "q=quillfeather",
     "q=nobodyatall",
     "customer=77",
+    "customer=77&status=unpaid",
     "customer=77&status=paid&sort=-due",
 )
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group(__name__)]
