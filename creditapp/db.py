@@ -246,7 +246,7 @@ def _teach_postgresql(engine: Engine) -> None:
     psycopg would forget all prepared statements at each rollback. A transaction finds a lost connection by itself
     and is tried again; to ask before each would cost it a round trip.
     """
-    from creditapp.lists import QuickListDumper  # noqa: PLC0415  (psycopg may be missing beside SQLite)
+    from creditapp.arrays import QuickListDumper  # noqa: PLC0415  (psycopg may be missing beside SQLite)
 
     @event.listens_for(engine, "connect")
     def _connect(driver: Any, _record: object) -> None:  # noqa: ANN401  (psycopg's connection)

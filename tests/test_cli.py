@@ -281,7 +281,7 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
 
 def _setup(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "app", "setup", "--share", "0.05"],
+        [sys.executable, "-m", "flask", "--app", "app", "setup"],
         cwd=ROOT,
         env=_environment(folder, url),
         capture_output=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -135,8 +136,9 @@ def cut_driver(driver: Any) -> None:  # noqa: ANN401  (psycopg's connection)
     pid = [driver.info.backend_pid]
     with psycopg.connect(address, autocommit=True) as elsewhere:
         elsewhere.execute("SELECT pg_terminate_backend(%s)", pid)
+        give_up_at = time.monotonic() + 5
         while elsewhere.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", pid).fetchone():
-            pass  # the server itself would look again only after a tenth of a second
+            assert time.monotonic() < give_up_at  # the server itself would look again only after a tenth of a second
 
 
 def cut_before_commit(driver: Any) -> None:  # noqa: ANN401  (psycopg's connection)

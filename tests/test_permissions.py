@@ -628,7 +628,7 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, blueprint: str) ->
                 sent = fields if token is None else {**fields, "csrf_token": token}
                 answer = browser.client.post(urls[endpoint], data=sent)
                 assert answer.status_code in {303, 409, 422}, (endpoint, token, answer.status_code)
-                assert answer.headers.get("Location") not in DOORS, endpoint
+                assert urlsplit(answer.headers.get("Location", "")).path not in DOORS, endpoint
             assert dump() == before, endpoint
 
 

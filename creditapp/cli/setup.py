@@ -16,13 +16,12 @@ from creditapp.services import demo
 
 @click.command("setup")
 @click.option("--demo/--no-demo", "wants_demo", default=True, help="Fill an empty panel with a demo.  [default: demo]")
-@click.option("--share", type=click.FloatRange(0, 1), default=1, show_default=True, help="How much of the demo.")
 @with_appcontext
-def setup_command(*, wants_demo: bool, share: float) -> None:
+def setup_command(*, wants_demo: bool) -> None:
     """Bring the database to the newest revision; fill an empty one with a demo, and print how to sign in.
 
-    An empty one has neither customers nor staff. The whole demo takes half a minute. Safe to repeat: `make run` does
-    it at each start. Exits 0.
+    An empty one has neither customers nor staff. The demo takes half a minute. Safe to repeat: `make run` does it
+    at each start. Exits 0.
     """
     flask_migrate.upgrade()
     _keep_to_the_owner()
@@ -30,9 +29,8 @@ def setup_command(*, wants_demo: bool, share: float) -> None:
     with snapshot() as session:
         is_empty = demo.is_wanted(session)
     if is_empty and wants_demo:
-        entries = round(demo.ENTRIES * share)
-        with click.progressbar(length=entries, label="Making up a demo") as bar:
-            demo.install(instance, entries=entries, subscribers=demo.SUBSCRIBERS * share, progress=bar.update)
+        with click.progressbar(length=demo.ENTRIES, label="Making up a demo") as bar:
+            demo.install(instance, progress=bar.update)
     with snapshot() as session:
         sign_ins = demo.sign_ins.usable(session, demo.sign_ins.read(instance))
         customer = demo.client.usable(session, demo.client.read(instance))

@@ -28,10 +28,13 @@ class DowntimeTooLongError(DomainError):
 
 
 class NamedInTitleError(DomainError):
-    """What happened is told with the customer's name or address, and the ledger would never forget it."""
+    """What happened is told with words that say who the customer is, and the ledger would never forget them."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
 
     def sentence(self, money: Money) -> str:  # noqa: ARG002
-        return "Leave out who the customer is: this line stays for good. Write that into the note."
+        return f"Leave “{self.word}” out, and write it into the note: this line stays even when the user is deleted."
 
 
 class DowntimeAmountError(DomainError):

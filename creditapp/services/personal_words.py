@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from creditapp.models import Customer, LogIn, Mail, OneTimeLink, Subscription
+from creditapp.text import fold
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -68,10 +69,17 @@ def without(text: str, words: Sequence[str]) -> str:
     return re.sub("|".join(re.escape(word) for word in words), GAP, text, flags=re.IGNORECASE)
 
 
-def names_somebody(text: str, words: PersonalWords) -> bool:
-    """Return whether the text holds one of the names or addresses, as a word or words of its own."""
-    wanted = "|".join(re.escape(word) for word in words.names | words.addresses)
-    return bool(wanted) and re.search(rf"(?<!\w)(?:{wanted})(?!\w)", text, flags=re.IGNORECASE) is not None
+def named_in(text: str, words: PersonalWords) -> str | None:
+    """Return which name, address or domain stands in the text, as a word or words of its own; None: none of them."""
+    said = f" {_plain(text)} "
+    domains = {label for label in words.labels if "." in label}
+    told = sorted(words.names | words.addresses | domains)
+    return next((word for word in told if f" {_plain(word)} " in said), None)
+
+
+def _plain(text: str) -> str:
+    """Return the text's words alone, as searches see them."""
+    return " ".join(re.findall(r"\w+", fold(text)))
 
 
 def _fit(words: Iterable[str | None]) -> frozenset[str]:

@@ -42,7 +42,9 @@ def plain(entry: Any) -> str:  # noqa: ANN401  (a row)
     if kind in _TAKEN_BACK:
         return f"Taken back: {entry.description.rpartition(' ')[2]}"
     said = _PLAIN.get(kind) or str(entry.description)
-    return f"{said}, {entry.label}" if kind is Kind.DOWNTIME and entry.label else said
+    if kind is Kind.DOWNTIME and entry.label and entry.label not in said:  # older lines hold it
+        return f"{said}, {entry.label}"
+    return said
 
 
 def status_tag(status: str, *, is_overdue: bool) -> tuple[str, str]:

@@ -202,11 +202,12 @@ class _Posting:
             )
         if account.frozen_at is not None:
             raise AccountFrozenError(line.customer_id)
-        what = (line.product or "", line.subscription_id or 0)
+        if line.product is None or line.subscription_id is None:
+            raise RuntimeError(f"Line {line.line} of batch {self.batch.id} names no subscription that is there.")
         return Posting(
             kind=Kind.DOWNTIME,
             amount_minor=line.amount_minor,
-            description=log_line(self.batch.title, line.down_seconds or 0, *what),
+            description=log_line(self.batch.title, line.down_seconds or 0, line.product, line.subscription_id),
             by=self.by,
             key=key,
             batch_id=self.batch.id,

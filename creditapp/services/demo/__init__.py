@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from creditapp.services.actor import Actor
 
-__all__ = ["ENTRIES", "MONTHS", "SEED", "SUBSCRIBERS", "client", "grow", "install", "is_wanted", "play", "sign_ins"]
+__all__ = ["ENTRIES", "MONTHS", "SEED", "client", "grow", "install", "is_wanted", "play", "sign_ins"]
 
 SEED = 1
 MONTHS = 6

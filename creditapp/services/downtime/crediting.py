@@ -23,7 +23,7 @@ from creditapp.errors import (
 )
 from creditapp.models import CreditEntry, Cycle, Incident, Kind, Product, Reason, Setting, Subscription, downtime_key
 from creditapp.queries import affected
-from creditapp.queries.merged import absorbed
+from creditapp.queries.merged import absorbed, family_of
 from creditapp.services import ledger
 from creditapp.services.credits import repeats, rules
 from creditapp.services.downtime import policies
@@ -32,7 +32,7 @@ from creditapp.services.downtime.log_line import log_line
 from creditapp.services.downtime.reckoning import Credit, Fee, credit_for, month_seconds
 from creditapp.services.downtime.terms import Terms
 from creditapp.services.ledger import Entry, Posting
-from creditapp.services.personal_words import names_somebody, words_of
+from creditapp.services.personal_words import named_in, words_of
 from creditapp.statements import run
 from creditapp.text import fold
 
@@ -160,8 +160,8 @@ def credit(  # noqa: PLR0913  (one argument for each field of the form)
     if not repeat_ok:
         repeats.check_downtime(asked[:1], panel, now(session), customer_id)
     title = incident.title if incident else ask.title or TITLE
-    if not incident and ask.title and names_somebody(title, words_of(session, [customer_id])):
-        raise NamedInTitleError
+    if not incident and ask.title:
+        _check_title(session, customer_id, title)
     posting = Posting(
         kind=Kind.DOWNTIME,
         amount_minor=minor,
@@ -196,6 +196,13 @@ def _open(
         if incident is None:
             raise
         raise AlreadyCreditedError(title=incident.title, reference=error.reference) from None
+
+
+def _check_title(session: Session, customer_id: int, title: str) -> None:
+    """Refuse to seal who the customer is: other than the note, the title is never erased."""
+    word = named_in(title, words_of(session, family_of(session, customer_id)))
+    if word is not None:
+        raise NamedInTitleError(word)
 
 
 def _incident(session: Session, incident_id: int | None) -> Incident | None:

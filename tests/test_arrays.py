@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.types.array import ListDumper
 
-from creditapp.lists import QuickListDumper
+from creditapp.arrays import QuickListDumper
 
 ITEMS = st.one_of(
     st.lists(st.integers(-(2**63), 2**63 - 1)),
@@ -22,6 +23,8 @@ ITEMS = st.one_of(
     st.lists(st.datetimes(datetime(1900, 1, 1), timezones=st.just(UTC))),  # noqa: DTZ001  (made aware)
     st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2)),
     st.lists(st.booleans()),
+    st.lists(st.sampled_from([0.0, -0.0, 1.0])),
+    st.lists(st.sampled_from([Decimal("1.0"), Decimal("1.00")])),
 )
 
 
