@@ -161,7 +161,8 @@ class _Posting:
             customers = [line.customer_id for line in lines]
             debtors = [line.customer_id for line in lines if line.amount_minor < 0]
             chunk = Chunk(self.session, customers, zip(customers, keys, strict=True), debtors)
-            if not merged.survivors_among(self.session, set(customers)):
+            closed = {one for one, account in chunk.accounts.items() if account.closed_at is not None}
+            if not merged.survivors_among(self.session, closed):  # who was merged is closed
                 return lines, chunk
 
     def _to_survivors(self, lines: Sequence[Line]) -> list[Line]:

@@ -126,7 +126,7 @@ class Writes:
                 "note": note,
                 "customer_note": customer_note,
                 "ticket_ref": ticket,
-                "search_key": fold(" ".join(filter(None, (ticket, note)))) or None,
+                "search_key": (fold(" ".join(filter(None, (ticket, note)))) or None) if ticket or note else None,
                 "salt": salt,
             }
         )
