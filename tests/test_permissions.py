@@ -617,12 +617,17 @@ def test_a_form_without_its_token_changes_nothing(app: Flask, blueprint: str) ->
     staff, customer, client = browser_of(app, Role.ADMIN), Browser(app), make_client(1000)
     urls = addresses(app, customer_id=client.id)
     customer.enter(client)
-    typed = {**TYPED, "reason": str(reason_named("Courtesy")), "product": str(make_product())}
+    product = str(make_product())
+    typed = {**TYPED, "reason": str(reason_named("Courtesy")), "product": product}
+    more = {
+        "orders.create": {"act": "place", "product_1": product},
+        "credits.import_adjustments": {"pasted": f"customer_id,amount,reason\n{client.id},1,Courtesy"},
+    }
 
     for endpoint in post_routes():
         if endpoint.partition(".")[0] == blueprint:
             browser = customer if MATRIX[endpoint, "POST"] is CLIENT else staff
-            fields = {**filled_in(browser, endpoint, urls[endpoint]), **typed}
+            fields = {**filled_in(browser, endpoint, urls[endpoint]), **typed, **more.get(endpoint, {})}
             before = dump()
             for token in (None, "", "forged", "x" * 300):
                 sent = fields if token is None else {**fields, "csrf_token": token}
