@@ -74,7 +74,7 @@ def named_in(text: str, words: PersonalWords) -> str | None:
     said = f" {_plain(text)} "
     domains = {label for label in words.labels if "." in label}
     told = sorted(words.names | words.addresses | domains)
-    return next((word for word in told if f" {_plain(word)} " in said), None)
+    return next((word for word in told if _plain(word) and f" {_plain(word)} " in said), None)
 
 
 def _plain(text: str) -> str:

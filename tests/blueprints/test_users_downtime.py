@@ -170,6 +170,17 @@ def test_what_happened_does_not_say_to_whom(agent: Browser, told: str, word: str
     assert entries() == [("Downtime Credit: Castilloesque disks, 3 h 20 min, VPS M #1", 111)]
 
 
+def test_a_name_without_letters_stands_nowhere(agent: Browser) -> None:
+    customer_id = make_customer(name="Priya Castillo", company="***")
+    make_subscription(customer_id, make_product("VPS M", price_minor=2_400))
+    url = f"/admin/users/{customer_id}/credit/downtime"
+    page = agent.submit(url, form="Show amount", down="3 h 20 min", policy=TEN_TIMES, title="???")
+
+    agent.submit(page, form="Apply")
+
+    assert entries() == [("Downtime Credit: ???, 3 h 20 min, VPS M #1", 111)]
+
+
 def test_both_sides_read_which_one_it_was(agent: Browser, app: Flask) -> None:
     client, customer = make_client(500), Browser(app)
     make_subscription(client.id, make_product("VPS M", price_minor=2_400), label="web07.example")
